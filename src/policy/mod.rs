@@ -1,3 +1,4 @@
 //! Who may see what: roles, and their application below every query.
 
+pub mod enforce;
 pub mod roles;

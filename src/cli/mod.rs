@@ -1,0 +1,66 @@
+//! The command line: one file per command family, and the only place that prints.
+
+pub mod check;
+pub mod demo;
+pub mod init;
+pub mod query;
+pub mod run;
+pub mod serve;
+pub mod status;
+pub mod user;
+
+use crate::error::Result;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// One view of many forces' HR, finance and duty data; each force keeps control of its own.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, about)]
+pub struct Cli {
+    /// The project folder, the one that holds muster.toml.
+    #[arg(long, global = true, default_value = ".", env = "MUSTER_PROJECT")]
+    pub project: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check every definition of the project; exit code 2 when something is wrong.
+    Check(check::Args),
+    /// Write a commented starter project.
+    Init(init::Args),
+    /// Generate three forces' systems, consolidate them and serve the result.
+    Demo(demo::Args),
+    /// Pull, build, check and release.
+    Run(run::Args),
+    /// Serve the releases over Arrow Flight SQL until stopped.
+    Serve(serve::Args),
+    /// Run one statement against the current release.
+    Query(query::Args),
+    /// How fresh each force's data is.
+    Status(status::StatusArgs),
+    /// The rows that break their contract, with every reason.
+    Quarantine(status::QuarantineArgs),
+    /// The releases, newest first.
+    Releases(status::ReleasesArgs),
+    /// Manage the users of the project.
+    User(user::Args),
+}
+
+/// Runs the command; `Ok(false)` is a failure that has already been reported.
+pub async fn run(cli: Cli) -> Result<bool> {
+    let project = cli.project;
+    match cli.command {
+        Command::Check(args) => check::run(&project, args).await,
+        Command::Init(args) => init::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Run(args) => run::run(&project, args).await,
+        Command::Serve(args) => serve::run(&project, args).await,
+        Command::Query(args) => query::run(&project, args).await,
+        Command::Status(args) => status::status(&project, args).await,
+        Command::Quarantine(args) => status::quarantine(&project, args).await,
+        Command::Releases(args) => status::releases(&project, args).await,
+        Command::User(args) => user::run(&project, args).await,
+    }
+}

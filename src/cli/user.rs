@@ -1,0 +1,11 @@
+//! `muster user`.
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// Arguments of `muster user`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub(super) async fn run(_project: &Path, _args: Args) -> Result<bool> {
+    Err(Error::internal("not built yet"))
+}

@@ -1,0 +1,26 @@
+//! An open project: its definitions, its lake and its state database.
+
+use crate::error::Result;
+use crate::lake::Lake;
+use crate::project::Project;
+use crate::state::State;
+
+/// An open project. Cheap to share behind an `Arc`.
+#[derive(Debug)]
+pub struct Hub {
+    /// The checked definitions.
+    pub project: Project,
+    /// Where the tables are.
+    pub lake: Lake,
+    /// Runs, checks and the record of queries.
+    pub state: State,
+}
+
+impl Hub {
+    /// Opens the lake and the state database of `project`, making them when they are missing.
+    pub async fn open(project: Project) -> Result<Self> {
+        let lake = Lake::open(&project.hub.lake)?;
+        let state = State::open(&project.hub.state).await?;
+        Ok(Self { project, lake, state })
+    }
+}
