@@ -115,15 +115,12 @@ impl Table {
         let files = snapshot
             .log_data()
             .iter()
-            .map(|view| {
-                let add = view.add_action();
-                DataFile {
-                    path: add.path,
-                    bytes: u64::try_from(add.size).unwrap_or_default(),
-                    rows: view.num_records().unwrap_or_default() as u64,
-                    force: add.partition_values.get(FORCE).cloned().flatten(),
-                    stats: add.stats,
-                }
+            .map(|file| DataFile {
+                path: file.path().into_owned(),
+                bytes: u64::try_from(file.size()).unwrap_or_default(),
+                rows: file.num_records().unwrap_or_default() as u64,
+                force: file.partition_values_map().remove(FORCE).flatten(),
+                stats: file.stats(),
             })
             .collect();
         let schema = snapshot.snapshot().arrow_schema();
