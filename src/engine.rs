@@ -44,7 +44,7 @@ impl Engine {
         let mut config = SessionConfig::new()
             .with_information_schema(true)
             .with_create_default_catalog_and_schema(true)
-            .with_default_catalog_and_schema(CATALOG, "public");
+            .with_default_catalog_and_schema(CATALOG, "conformed");
         let options = config.options_mut();
         options.execution.time_zone = Some("+00:00".into());
         options.execution.parquet.schema_force_view_types = false;

@@ -234,7 +234,7 @@ fn empty_lists(count: usize) -> ArrayRef {
 }
 
 /// The column `name` of `batch` as the array type that the extract's schema promises.
-pub(super) fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
+pub(crate) fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
     batch
         .column_by_name(name)
         .and_then(|column| column.as_any().downcast_ref::<A>())

@@ -12,6 +12,7 @@ use crate::lake::delta::{Change, Commit, Table, Version};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use diff::Differ;
+pub(crate) use diff::column;
 use futures::stream;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
