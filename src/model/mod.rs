@@ -1,5 +1,8 @@
 //! 3 MODEL. Plain SQL files become tables, force by force; 4 CHECK gates what they wrote.
 
+pub mod graph;
+pub mod header;
+
 use std::sync::Arc;
 
 /// The layer that a model's folder puts it in.
