@@ -2,6 +2,8 @@
 
 pub mod build;
 pub mod check;
+pub mod graph;
+pub mod header;
 pub mod staging;
 
 use std::sync::Arc;
