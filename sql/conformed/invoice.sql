@@ -33,20 +33,12 @@ checks:
 */
 with
 
-invoices as (
-    select * from staging.invoice
-),
-
-payments as (
-    select * from staging.payment
-),
-
 last_payments as (
     select
         source,
         invoice_id,
         max(paid_on) as paid_on
-    from payments
+    from staging.payment
     where not is_void
     group by source, invoice_id
 )
@@ -69,7 +61,7 @@ select
     invoices.status,
     last_payments.paid_on,
     invoices.source
-from invoices
+from staging.invoice as invoices
 left join last_payments
     on invoices.source = last_payments.source
     and invoices.invoice_id = last_payments.invoice_id

@@ -6,16 +6,14 @@ columns:
   journal_no: the journal or voucher number
   line_no: the line within the journal
   fin_year: the calendar year in which the financial year starts; 2024 is 2024/25
-  period: the accounting period; 1 is April, 12 is March, 13 and above are year-end adjustments
+  period: the accounting period; 1 is April, 12 is March, 0 is opening balances, 13 and 14 are year-end adjustments
   posted_at: when the line was posted to the ledger, in UTC
   transaction_date: the date the transaction bears
   account: the ledger account
   cost_centre: the cost centre charged
-  subjective: the consolidated heading (reference.subjective); unmapped when the account, or the
-    heading its ledger gives it, is not known to the hub
+  subjective: the consolidated heading (reference.subjective); unmapped when the hub does not know the account or its ledger's own heading
   amount: pounds; a debit is positive, a credit negative
-  is_late: whether it was posted more than five days after the period's month had ended; never
-    for adjustments after period 12
+  is_late: whether it was posted more than five days after the period's month had ended; never outside periods 1 to 12
   entry_source: where the line came from, in the ledger's own code (journal, invoice, payroll …)
   narrative: what the poster wrote; free text that may name people  [pii]
   source: the finance system at this force that the row came from
@@ -30,18 +28,21 @@ with
 
 lines as (
     select
-        *,
+        journal_no,
+        line_no,
+        fin_year,
+        period,
+        posted_at,
+        transaction_date,
+        account,
+        cost_centre,
+        amount,
+        entry_source,
+        narrative,
+        source,
         -- The day after the period's month: 1 May 2024 for period 1 of 2024.
         make_date(fin_year + (period + 3) / 12, (period + 3) % 12 + 1, 1) as next_month
     from staging.journal_line
-),
-
-ledger_codes as (
-    select * from staging.ledger_code
-),
-
-headings as (
-    select * from reference.subjective_map
 )
 
 select
@@ -55,14 +56,14 @@ select
     lines.cost_centre,
     coalesce(headings.subjective, 'unmapped') as subjective,
     lines.amount,
-    lines.period <= 12
+    lines.period between 1 and 12
     and cast(lines.posted_at as date) >= lines.next_month + interval '5 days' as is_late,
     lines.entry_source,
     lines.narrative,
     lines.source
 from lines
-left join ledger_codes
+left join staging.ledger_code as ledger_codes
     on lines.source = ledger_codes.source
     and lines.account = ledger_codes.account
-left join headings
+left join reference.subjective_map as headings
     on ledger_codes.subjective_code = headings.vendor_text

@@ -10,8 +10,7 @@ columns:
   amount: pounds paid out; negative where a credit note lowers the payment
   method: how it was paid, in the finance system's own code (BACS, CHQ …)
   is_void: whether the payment was undone, so that no money moved
-  is_duplicate: whether an earlier payment that stands paid the same supplier the same amount
-    for the same supplier's reference; the first one is not marked
+  is_duplicate: whether another standing payment already paid this supplier this amount for the same supplier's reference; the first is not marked
   source: the finance system at this force that the row came from
 checks:
   unique: force, payment_id, invoice_id
@@ -22,37 +21,26 @@ checks:
 */
 with
 
-payments as (
-    select * from staging.payment
-),
-
-invoices as (
-    select * from staging.invoice
-),
-
 referenced as (
     select
-        payments.*,
+        payments.payment_id,
+        payments.invoice_id,
+        payments.supplier_id,
+        payments.paid_on,
+        payments.amount,
+        payments.method,
+        payments.is_void,
+        payments.source,
         invoices.supplier_reference,
         -- A void payment cannot repeat another, and none can be a repeat of it. Nothing paid, or
         -- paid for a document that is not on the books, is no evidence of a repeat either.
         not payments.is_void
         and payments.amount <> 0
         and invoices.supplier_reference is not null as is_comparable
-    from payments
-    left join invoices
+    from staging.payment as payments
+    left join staging.invoice as invoices
         on payments.source = invoices.source
         and payments.invoice_id = invoices.invoice_id
-),
-
-ranked as (
-    select
-        *,
-        rank() over (
-            partition by supplier_id, supplier_reference, amount, is_comparable
-            order by payment_id, invoice_id
-        ) as occurrence
-    from referenced
 )
 
 select
@@ -63,6 +51,10 @@ select
     amount,
     method,
     is_void,
-    is_comparable and occurrence > 1 as is_duplicate,
+    is_comparable
+    and rank() over (
+        partition by supplier_id, supplier_reference, amount, is_comparable
+        order by payment_id, invoice_id
+    ) > 1 as is_duplicate,
     source
-from ranked
+from referenced

@@ -6,8 +6,7 @@ columns:
   vat_number: the VAT registration that the forces have in common
   forces: how many forces have a supplier with it
   suppliers: how many supplier records carry it, over all forces
-  invoice_gross: pounds invoiced by these suppliers, VAT included, credit notes taken off,
-    cancelled documents left out
+  invoice_gross: pounds invoiced by these suppliers, VAT included, credit notes taken off, cancelled documents left out
 checks:
   unique: vat_number
   not_null: vat_number, forces, suppliers, invoice_gross
@@ -16,20 +15,12 @@ checks:
 */
 with
 
-suppliers as (
-    select * from conformed.supplier
-),
-
-invoices as (
-    select * from conformed.invoice
-),
-
 invoiced as (
     select
         force,
         supplier_id,
         sum(gross) as gross
-    from invoices
+    from conformed.invoice
     where status <> 'cancelled'
     group by force, supplier_id
 )
@@ -39,7 +30,7 @@ select
     count(distinct suppliers.force) as forces,
     count(*) as suppliers,
     cast(coalesce(sum(invoiced.gross), 0) as decimal(18, 2)) as invoice_gross
-from suppliers
+from conformed.supplier as suppliers
 left join invoiced
     on suppliers.force = invoiced.force
     and suppliers.supplier_id = invoiced.supplier_id
