@@ -1,0 +1,20 @@
+/*
+One row per iTrent person.
+grain: person_id
+*/
+select
+    personal_ref as person_id,
+    -- TN… numbers are temporary: two people, or one person at two forces, may hold the same or
+    -- different ones, so they must never join anybody.
+    case
+        when upper(replace(ni_no, ' ', '')) like 'TN%' then null
+        when replace(ni_no, ' ', '') = '' then null
+        else encode(sha256(upper(replace(ni_no, ' ', ''))), 'hex')
+    end as ni_token,
+    surname,
+    forenames,
+    dob as birth_date,
+    gender as sex,
+    orig_start as started_on,
+    coalesce(leaving_date, date '9999-12-31') as ended_on
+from raw.person
