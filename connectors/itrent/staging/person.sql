@@ -4,8 +4,7 @@ grain: person_id
 */
 select
     personal_ref as person_id,
-    -- TN… numbers are temporary: two people, or one person at two forces, may hold the same or
-    -- different ones, so they must never join anybody.
+    -- TN numbers are temporary, made of birth date and sex: strangers may share one, so it joins nobody.
     case
         when upper(replace(ni_no, ' ', '')) like 'TN%' then null
         when replace(ni_no, ' ', '') = '' then null
