@@ -90,7 +90,10 @@ fn line(event: &Event) -> String {
             }
         }
         Event::Blocked { force, why } => {
-            format!("blocked  {}: {why}; the last good data is kept", force.as_deref().unwrap_or("the hub's tables"))
+            format!(
+                "blocked  {}: {why}; the last good data is kept",
+                force.as_deref().unwrap_or("the hub's tables")
+            )
         }
         Event::Skipped { force } => format!("skipped  {force}: nothing has changed"),
         Event::Released { release } => format!("released {release}"),
