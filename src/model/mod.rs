@@ -1,7 +1,10 @@
 //! 3 MODEL. Plain SQL files become tables, force by force; 4 CHECK gates what they wrote.
 
+pub mod build;
+pub mod check;
 pub mod graph;
 pub mod header;
+pub mod staging;
 
 use std::sync::Arc;
 
