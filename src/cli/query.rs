@@ -74,9 +74,11 @@ fn principal(hub: &Hub, name: Option<&str>) -> Result<Principal> {
     let Some(name) = name else { return Ok(Principal::operator()) };
     let user = hub.project.users.get(name).ok_or_else(|| {
         let known: Vec<_> = hub.project.users.keys().map(String::as_str).collect();
-        Error::auth(format!("user '{name}' is not declared")).hint(format!("known users: {}", known.join(", ")))
+        Error::auth(format!("user \"{name}\" is not declared"))
+            .hint(format!("known users: {}", known.join(", ")))
     })?;
-    Principal::resolve(user, &hub.project.roles).ok_or_else(|| Error::auth(format!("user '{name}' has an unknown role")))
+    Principal::resolve(user, &hub.project.roles)
+        .ok_or_else(|| Error::auth(format!("user \"{name}\" has an unknown role")))
 }
 
 /// Writes the rows as they come; gives their number.
@@ -95,7 +97,8 @@ type Output = Box<dyn Write + Send>;
 
 fn open(output: Option<&Path>) -> Result<Output> {
     let Some(path) = output else { return Ok(Box::new(std::io::stdout())) };
-    let file = File::create(path).map_err(|e| Error::query("the file cannot be written").at(path.display()).because(e))?;
+    let file = File::create(path)
+        .map_err(|e| Error::query("the file cannot be written").at(path.display()).because(e))?;
     Ok(Box::new(BufWriter::new(file)))
 }
 
@@ -107,7 +110,11 @@ fn unwritten(output: Option<&Path>, error: ArrowError) -> Error {
 /// An answer on its way out.
 enum Sink {
     /// The widths of columns depend on all rows, so a table is kept until the end.
-    Table { output: Output, schema: SchemaRef, batches: Vec<RecordBatch> },
+    Table {
+        output: Output,
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+    },
     Csv(Box<csv::Writer<Output>>),
     Json(Box<json::Writer<Output, JsonArray>>),
     Parquet(Box<ArrowWriter<Output>>),
@@ -123,9 +130,12 @@ impl Sink {
                 writer.write(&RecordBatch::new_empty(schema))?;
                 Sink::Csv(Box::new(writer))
             }
-            Format::Json => Sink::Json(Box::new(json::WriterBuilder::new().with_explicit_nulls(true).build(output))),
+            Format::Json => {
+                Sink::Json(Box::new(json::WriterBuilder::new().with_explicit_nulls(true).build(output)))
+            }
             Format::Parquet => {
-                let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
+                let properties =
+                    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
                 Sink::Parquet(Box::new(ArrowWriter::try_new(output, schema, Some(properties.build()))?))
             }
         })
@@ -177,17 +187,23 @@ mod tests {
     #[tokio::test]
     async fn every_format_holds_the_rows() {
         let names = Arc::new(StringArray::from(vec![Some("a,b"), None])) as ArrayRef;
-        let batch = RecordBatch::try_from_iter([("name", names), ("n", Arc::new(Int64Array::from(vec![1, 2])))]).unwrap();
+        let batch =
+            RecordBatch::try_from_iter([("name", names), ("n", Arc::new(Int64Array::from(vec![1, 2])))])
+                .unwrap();
         let schema = batch.schema();
         for (format, expected) in [
-            (Format::Table, "+------+---+\n| name | n |\n+------+---+\n| a,b  | 1 |\n|      | 2 |\n+------+---+\n"),
+            (
+                Format::Table,
+                "+------+---+\n| name | n |\n+------+---+\n| a,b  | 1 |\n|      | 2 |\n+------+---+\n",
+            ),
             (Format::Csv, "name,n\n\"a,b\",1\n,2\n"),
             (Format::Json, "[{\"name\":\"a,b\",\"n\":1},{\"name\":null,\"n\":2}]\n"),
         ] {
             let bytes = written(format, vec![batch.clone()], Arc::clone(&schema)).await;
             assert_eq!(String::from_utf8(bytes).unwrap(), expected);
         }
-        let parquet = bytes::Bytes::from(written(Format::Parquet, vec![batch.clone()], Arc::clone(&schema)).await);
+        let parquet =
+            bytes::Bytes::from(written(Format::Parquet, vec![batch.clone()], Arc::clone(&schema)).await);
         let read = ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap().build().unwrap();
         assert_eq!(read.map(Result::unwrap).collect::<Vec<_>>(), [batch]);
         assert_eq!(written(Format::Csv, Vec::new(), Arc::clone(&schema)).await, b"name,n\n");

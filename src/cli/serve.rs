@@ -26,12 +26,14 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     } else if project.hub.tls.is_none() {
         return Err(Error::config("the hub has no certificate")
             .at(folder.join("muster.toml").display())
-            .hint("set [serve] certificate and key, or serve this machine only with --plaintext"));
+            .hint("add [hub.tls] with certificate and key, or serve this machine only with --plaintext"));
     }
     let address = args.listen.unwrap_or_else(|| project.hub.flight.clone());
     let scheme = if project.hub.tls.is_some() { "grpc+tls" } else { "grpc" };
     let unusable = |e: std::io::Error| {
-        Error::config(format!("cannot listen on '{address}'")).hint("choose another with --listen").because(e)
+        Error::config(format!("cannot listen on \"{address}\""))
+            .hint("choose another with --listen")
+            .because(e)
     };
     let listener = TcpListener::bind(&address).await.map_err(unusable)?;
     let bound = listener.local_addr().map_err(unusable)?;

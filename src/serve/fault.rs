@@ -41,7 +41,9 @@ pub fn running(error: &DataFusionError) -> Error {
         }
         DataFusionError::NotImplemented(_) => Error::query("the statement uses something not supported"),
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
-            Some(own) if matches!(own.kind(), Kind::Query | Kind::Auth) => Error::new(own.kind(), own.to_string()),
+            Some(own) if matches!(own.kind(), Kind::Query | Kind::Auth) => {
+                Error::new(own.kind(), own.to_string())
+            }
             _ => unexpected(error),
         },
         _ => unexpected(error),
@@ -122,11 +124,19 @@ mod tests {
 
     #[tokio::test]
     async fn messages_quote_the_statement_only() {
-        check("selec 1", expect!["syntax error: expected: an SQL statement, found: selec at Line: 1, Column: 1"]).await;
+        check(
+            "selec 1",
+            expect!["syntax error: expected: an SQL statement, found: selec at Line: 1, Column: 1"],
+        )
+        .await;
         check("select * from people", expect!["table 'datafusion.public.people' not found"]).await;
         check("select * from x.people", expect!["table 'datafusion.x.people' not found"]).await;
         check("select idd from person", expect!["column 'idd' not found"]).await;
-        check("select cast(surname as int) from person", expect!["a value cannot be converted to the type asked for"]).await;
+        check(
+            "select cast(surname as int) from person",
+            expect!["a value cannot be converted to the type asked for"],
+        )
+        .await;
         check("select id / (id - 1) from person", expect!["division by zero"]).await;
         check("select summ(id) from person", expect!["invalid function 'summ'"]).await;
     }

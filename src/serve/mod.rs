@@ -45,9 +45,11 @@ pub async fn run(hub: Arc<Hub>, listener: TcpListener, shutdown: impl Future) ->
         .http2_keepalive_timeout(Some(PING_TIMEOUT));
     match &hub.project.hub.tls {
         Some(tls) => {
-            server = server
-                .tls_config(certificate(tls).await?)
-                .map_err(|e| Error::config("the server's certificate cannot be used").at(tls.certificate.display()).because(e))?;
+            server = server.tls_config(certificate(tls).await?).map_err(|e| {
+                Error::config("the server's certificate cannot be used")
+                    .at(tls.certificate.display())
+                    .because(e)
+            })?;
         }
         None => only_loopback(&listener)?,
     }
@@ -75,11 +77,14 @@ async fn grace(stopped: oneshot::Receiver<()>) {
 
 /// Passwords and police data must not cross a network in the clear.
 fn only_loopback(listener: &TcpListener) -> Result<()> {
-    let address = listener.local_addr().map_err(|e| Error::internal("the listener has no address").because(e))?;
+    let address =
+        listener.local_addr().map_err(|e| Error::internal("the listener has no address").because(e))?;
     match address.ip().is_loopback() {
         true => Ok(()),
-        false => Err(Error::config(format!("'{address}' can be reached from other machines, and the hub has no certificate"))
-            .hint("set [serve] certificate and key in muster.toml, or listen on 127.0.0.1")),
+        false => Err(Error::config(format!(
+            "\"{address}\" can be reached from other machines, and the hub has no certificate"
+        ))
+        .hint("add [hub.tls] with certificate and key to muster.toml, or listen on 127.0.0.1")),
     }
 }
 

@@ -9,7 +9,8 @@ pub const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// The argon2id hash of `password`, in PHC form, with a new salt.
 pub fn hash(password: &str) -> Result<String> {
-    let failed = |e: argon2::password_hash::Error| Error::internal("the password cannot be hashed").because(e);
+    let failed =
+        |e: argon2::password_hash::Error| Error::internal("the password cannot be hashed").because(e);
     let salt = SaltString::encode_b64(&rand::random::<[u8; 16]>()).map_err(failed)?;
     Ok(Argon2::default().hash_password(password.as_bytes(), &salt).map_err(failed)?.to_string())
 }

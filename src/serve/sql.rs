@@ -3,9 +3,7 @@
 use crate::error::{Error, Result};
 use crate::serve::fault;
 use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
-use datafusion::sql::sqlparser::ast::{
-    Query, Select, Statement as Ast, TableFactor, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{Query, Select, Statement as Ast, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -39,8 +37,10 @@ pub fn read(text: &str, dialect: &dyn Dialect) -> Result<Read> {
         return Err(Error::query(format!("the statement is longer than {MAX_STATEMENT_BYTES} bytes")));
     }
     match parse(text, dialect)? {
-        Parsed::Explain(explain) if explain.options.analyze => Err(Error::query("explain analyze is not offered")
-            .hint("use explain: the figures of a run tell of files, not of the statement")),
+        Parsed::Explain(explain) if explain.options.analyze => {
+            Err(Error::query("explain analyze is not offered")
+                .hint("use explain: the figures of a run tell of files, not of the statement"))
+        }
         Parsed::Explain(explain) => Ok(Read::Plan(only_reads(*explain.statement, dialect)?)),
         other => Ok(Read::Rows(only_reads(other, dialect)?)),
     }
@@ -55,7 +55,10 @@ fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
         Ast::Query(query) => only_selects(query)?,
         Ast::ShowDatabases { .. } | Ast::ShowCatalogs { .. } => return parse(DATABASES, dialect),
         Ast::ShowSchemas { .. } => return parse(SCHEMAS, dialect),
-        Ast::ShowTables { .. } | Ast::ShowColumns { .. } | Ast::ShowFunctions { .. } | Ast::ExplainTable { .. } => {}
+        Ast::ShowTables { .. }
+        | Ast::ShowColumns { .. }
+        | Ast::ShowFunctions { .. }
+        | Ast::ExplainTable { .. } => {}
         Ast::ShowVariable { .. } | Ast::ShowVariables { .. } => {
             return Err(Error::query("settings are not shown")
                 .hint("show tables, show columns from <table> and show functions are offered"));
@@ -139,7 +142,9 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
         }
     }
     match numbered && marks > 0 {
-        true => Err(Error::query("parameters are written both '?' and '$1'").hint("use one way of writing them")),
+        true => {
+            Err(Error::query("parameters are written both '?' and '$1'").hint("use one way of writing them"))
+        }
         false => Ok(()),
     }
 }
@@ -168,7 +173,10 @@ mod tests {
         check("show tables", expect!["rows: SHOW TABLES"]);
         check("show columns from marts.spend", expect!["rows: SHOW COLUMNS FROM marts.spend"]);
         check("describe marts.spend", expect!["rows: DESCRIBE marts.spend"]);
-        check("show schemas", expect!["rows: SELECT schema_name FROM information_schema.schemata ORDER BY schema_name"]);
+        check(
+            "show schemas",
+            expect!["rows: SELECT schema_name FROM information_schema.schemata ORDER BY schema_name"],
+        );
     }
 
     #[test]
@@ -214,7 +222,10 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_in_the_order_of_the_text() {
-        check("select ? from a where b = ? and c = '?' limit ?", expect!["rows: SELECT $1 FROM a WHERE b = $2 AND c = '?' LIMIT $3"]);
+        check(
+            "select ? from a where b = ? and c = '?' limit ?",
+            expect!["rows: SELECT $1 FROM a WHERE b = $2 AND c = '?' LIMIT $3"],
+        );
         check("select $2, $1", expect!["rows: SELECT $2, $1"]);
         check("select ?, $1", expect!["parameters are written both '?' and '$1'"]);
     }

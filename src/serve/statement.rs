@@ -91,7 +91,8 @@ impl Statement {
             Err(error) => return Err(refuse(&hub, &record, error).await),
         };
         let mut record = Query { release: pinned.release, ..record };
-        match Draft::new(pinned, &request.text, &mut record).await.and_then(|draft| draft.bind(&request.rows)) {
+        match Draft::new(pinned, &request.text, &mut record).await.and_then(|draft| draft.bind(&request.rows))
+        {
             Ok(bound) => Ok(bound.into_statement(hub, asker.principal.clone(), record)),
             Err(error) => Err(refuse(&hub, &record, error).await),
         }
@@ -169,9 +170,7 @@ async fn refuse(hub: &Hub, record: &Query, error: Error) -> Error {
 
 async fn execute(state: &SessionState, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
     let physical = state.query_planner().create_physical_plan(plan, state).await;
-    physical
-        .and_then(|plan| execute_stream(plan, state.task_ctx()))
-        .map_err(|e| fault::running(&e))
+    physical.and_then(|plan| execute_stream(plan, state.task_ctx())).map_err(|e| fault::running(&e))
 }
 
 /// A statement whose tables are resolved but whose parameters have no values yet.
@@ -189,7 +188,8 @@ impl Draft {
         let state = context.state();
         let (parsed, is_explain) = parse(&state, text)?;
         let plan = state.statement_to_plan(parsed).await.map_err(|e| fault::planning(&e))?;
-        let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let only_reads =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         // A second look: whatever the parser let through, the plan must not write.
         only_reads.verify_plan(&plan).map_err(|_| Error::query("not allowed: the hub is read-only"))?;
         record.tables = tables(&plan, &state).map_err(|e| fault::planning(&e))?;

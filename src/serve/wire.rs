@@ -131,8 +131,8 @@ fn fraction(unit: &TimeUnit) -> i32 {
 mod tests {
     use super::*;
     use datafusion::arrow::array::{
-        BinaryViewArray, Decimal256Array, DictionaryArray, DurationSecondArray, Float16Array, Int32Array, ListArray,
-        NullArray, StringViewArray,
+        BinaryViewArray, Decimal256Array, DictionaryArray, DurationSecondArray, Float32Array, Int32Array,
+        ListArray, NullArray, StringViewArray,
     };
     use datafusion::arrow::datatypes::{Int32Type, i256};
     use datafusion::arrow::util::pretty::pretty_format_batches;
@@ -146,14 +146,24 @@ mod tests {
     fn every_type_becomes_one_that_clients_read() {
         let dictionary: DictionaryArray<Int32Type> = ["x", "y"].into_iter().collect();
         let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)]), None]);
-        let decimal = Decimal256Array::from(vec![i256::from(1234), i256::from(-5)]).with_precision_and_scale(76, 2).unwrap();
+        let decimal = Decimal256Array::from(vec![i256::from(1234), i256::from(-5)])
+            .with_precision_and_scale(76, 2)
+            .unwrap();
         let from = batch(vec![
             ("view", Arc::new(StringViewArray::from(vec!["a", "b"]))),
             ("bytes", Arc::new(BinaryViewArray::from(vec![b"a".as_slice(), b"b"]))),
             ("dictionary", Arc::new(dictionary)),
             ("null", Arc::new(NullArray::new(2))),
             ("decimal", Arc::new(decimal)),
-            ("half", Arc::new(Float16Array::from_iter_values([half(1.5), half(2.0)]))),
+            (
+                "half",
+                cast_with_options(
+                    &Float32Array::from(vec![1.5, 2.0]),
+                    &DataType::Float16,
+                    &CastOptions::default(),
+                )
+                .unwrap(),
+            ),
             ("duration", Arc::new(DurationSecondArray::from(vec![60, 61]))),
             ("list", Arc::new(list)),
             ("plain", Arc::new(Int32Array::from(vec![1, 2]))),
@@ -174,15 +184,15 @@ mod tests {
         .assert_eq(&pretty_format_batches(&[sent]).unwrap().to_string());
     }
 
-    fn half(value: f32) -> <datafusion::arrow::datatypes::Float16Type as datafusion::arrow::datatypes::ArrowPrimitiveType>::Native {
-        <_>::from_f32(value)
-    }
-
     #[test]
     fn fields_tell_what_clients_need_to_fold_filters() {
         let announced = schema(&Schema::new(vec![Field::new("amount", DataType::Decimal128(18, 2), false)]));
         let field = announced.field(0);
-        let mut facts: Vec<_> = field.metadata().iter().map(|(k, v)| format!("{}={v}", k.replace("ARROW:FLIGHT:SQL:", ""))).collect();
+        let mut facts: Vec<_> = field
+            .metadata()
+            .iter()
+            .map(|(k, v)| format!("{}={v}", k.replace("ARROW:FLIGHT:SQL:", "")))
+            .collect();
         facts.sort();
         expect!["IS_AUTO_INCREMENT=0 IS_CASE_SENSITIVE=0 IS_READ_ONLY=1 IS_SEARCHABLE=1 PRECISION=18 SCALE=2 TYPE_NAME=DECIMAL"]
             .assert_eq(&facts.join(" "));

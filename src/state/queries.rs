@@ -105,7 +105,8 @@ mod tests {
             forces: vec!["beds".into()],
         };
         let id = state.begin_query(&query).await.unwrap();
-        let read = "select coalesce(outcome, 'running') || ' ' || tables || ' ' || coalesce(rows, -1) from queries";
+        let read =
+            "select coalesce(outcome, 'running') || ' ' || tables || ' ' || coalesce(rows, -1) from queries";
         let before: String = sqlx::query_scalar(read).fetch_one(state.pool()).await.unwrap();
         state.finish_query(id, Outcome::Succeeded, 3, 24).await.unwrap();
         let after: String = sqlx::query_scalar(read).fetch_one(state.pool()).await.unwrap();

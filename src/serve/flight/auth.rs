@@ -93,10 +93,17 @@ impl Gate {
     fn owner(&self, token: &str) -> Result<String, Status> {
         let key = BASE64_URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
         let found = self.tokens.find(&key);
-        found.map(|(owner, ())| owner).ok_or_else(|| Status::unauthenticated("log in again: the token has expired"))
+        found
+            .map(|(owner, ())| owner)
+            .ok_or_else(|| Status::unauthenticated("log in again: the token has expired"))
     }
 
-    async fn log_in(&self, name: String, password: String, address: Option<IpAddr>) -> Result<String, Status> {
+    async fn log_in(
+        &self,
+        name: String,
+        password: String,
+        address: Option<IpAddr>,
+    ) -> Result<String, Status> {
         let busy = || Status::resource_exhausted("too many log-ins at once, try again");
         // Those who wait for a wrong password hold no place that others need.
         tokio::time::sleep(self.wait(&name, address)).await;
@@ -134,7 +141,9 @@ impl Gate {
         if failures.len() >= FAILURES_KEPT {
             failures.clear();
         }
-        let failed = failures.entry((name.to_string(), address)).or_insert(Failures { count: 0, last: Instant::now() });
+        let failed = failures
+            .entry((name.to_string(), address))
+            .or_insert(Failures { count: 0, last: Instant::now() });
         *failed = Failures { count: failed.count.saturating_add(1), last: Instant::now() };
     }
 
@@ -176,7 +185,9 @@ mod tests {
         let basic = parse(&format!("basic {}", BASE64_STANDARD.encode("anna:a:b"))).unwrap();
         assert_eq!(basic, Credentials::Basic { name: "anna".into(), password: "a:b".into() });
         assert_eq!(parse("BEARER abc"), Some(Credentials::Bearer("abc".into())));
-        for bad in ["", "Basic", "Basic ???", "Digest x", &format!("Basic {}", BASE64_STANDARD.encode("no colon"))] {
+        for bad in
+            ["", "Basic", "Basic ???", "Digest x", &format!("Basic {}", BASE64_STANDARD.encode("no colon"))]
+        {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -8,16 +8,18 @@ use crate::error::{Error, Result};
 use crate::policy::enforce;
 use crate::serve::statement::Asker;
 use crate::serve::wire;
-use arrow_flight::sql::metadata::{GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder, SqlInfoDataBuilder};
-use arrow_flight::sql::{Command, CommandGetDbSchemas, CommandGetTables, CommandGetTableTypes};
+use arrow_flight::sql::metadata::{
+    GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder, SqlInfoDataBuilder,
+};
+use arrow_flight::sql::{Command, CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables};
 use arrow_flight::{FlightData, FlightDescriptor, FlightInfo};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::CatalogProvider;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::TableType;
-use futures::stream::{self, BoxStream};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use std::sync::Arc;
 use tonic::Status;
 
@@ -32,7 +34,11 @@ const VIEW: &str = "VIEW";
 
 impl Service {
     /// Announces a listing: its schema does not depend on who asks.
-    pub(super) fn metadata_info(&self, command: &Command, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+    pub(super) fn metadata_info(
+        &self,
+        command: &Command,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
         let schema = self.listing_schema(command)?;
         let ticket = descriptor.cmd.clone();
         statements::info(&schema, ticket, descriptor)

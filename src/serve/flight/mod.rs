@@ -22,8 +22,8 @@ use arrow_flight::{
     HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
 };
 use auth::Gate;
-use futures::stream::{self, BoxStream};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use prepared::Prepared;
 use shelf::Shelf;
 use std::sync::Arc;
@@ -94,17 +94,26 @@ impl FlightService for Service {
         Ok(response)
     }
 
-    async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+    async fn list_flights(
+        &self,
+        request: Request<Criteria>,
+    ) -> Result<Response<Self::ListFlightsStream>, Status> {
         self.gate.asker(&request)?;
         Ok(Response::new(stream::empty().boxed()))
     }
 
-    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+    async fn get_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
         let asker = self.gate.asker(&request)?;
         Ok(Response::new(self.info(&asker, request.into_inner()).await?))
     }
 
-    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+    async fn poll_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<PollInfo>, Status> {
         let asker = self.gate.asker(&request)?;
         let info = self.info(&asker, request.into_inner()).await?;
         // Complete at once: without a descriptor the client has nothing left to poll.
@@ -126,7 +135,10 @@ impl FlightService for Service {
         Ok(Response::new(stream))
     }
 
-    async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
+    async fn do_put(
+        &self,
+        request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoPutStream>, Status> {
         let asker = self.gate.asker(&request)?;
         let result = self.put(&asker, request.into_inner()).await?;
         Ok(Response::new(stream::iter([Ok(result)]).boxed()))
@@ -146,7 +158,10 @@ impl FlightService for Service {
         Ok(Response::new(stream::iter(result.map(Ok)).boxed()))
     }
 
-    async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+    async fn list_actions(
+        &self,
+        request: Request<Empty>,
+    ) -> Result<Response<Self::ListActionsStream>, Status> {
         self.gate.asker(&request)?;
         Ok(Response::new(stream::iter(prepared::actions().map(Ok)).boxed()))
     }

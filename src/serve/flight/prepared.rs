@@ -7,10 +7,13 @@ use crate::serve::wire;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{
-    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
-    Command, CommandPreparedStatementQuery, DoPutPreparedStatementResult, ProstMessageExt,
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+    ActionCreatePreparedStatementResult, Command, CommandPreparedStatementQuery,
+    DoPutPreparedStatementResult, ProstMessageExt,
 };
-use arrow_flight::{Action, ActionType, FlightData, FlightDescriptor, FlightInfo, IpcMessage, PutResult, SchemaAsIpc};
+use arrow_flight::{
+    Action, ActionType, FlightData, FlightDescriptor, FlightInfo, IpcMessage, PutResult, SchemaAsIpc,
+};
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -37,13 +40,18 @@ pub(super) struct Prepared {
 
 /// The actions that the service offers.
 pub(super) fn actions() -> [ActionType; 2] {
-    let describe = |name: &str, description: &str| ActionType { r#type: name.into(), description: description.into() };
+    let describe =
+        |name: &str, description: &str| ActionType { r#type: name.into(), description: description.into() };
     [describe(CREATE, "Keeps a statement under a handle."), describe(CLOSE, "Forgets a statement.")]
 }
 
 impl Service {
     /// Answers an action.
-    pub(super) async fn act(&self, asker: &Asker, action: Action) -> Result<Option<arrow_flight::Result>, Status> {
+    pub(super) async fn act(
+        &self,
+        asker: &Asker,
+        action: Action,
+    ) -> Result<Option<arrow_flight::Result>, Status> {
         match action.r#type.as_str() {
             CREATE => self.prepare(asker, envelope::message(&action.body)?).await.map(Some),
             CLOSE => {
@@ -92,10 +100,15 @@ impl Service {
     }
 
     /// Takes parameter values; everything else that a client can put would write.
-    pub(super) async fn put(&self, asker: &Asker, mut data: Streaming<FlightData>) -> Result<PutResult, Status> {
+    pub(super) async fn put(
+        &self,
+        asker: &Asker,
+        mut data: Streaming<FlightData>,
+    ) -> Result<PutResult, Status> {
         let first = data.message().await?.ok_or_else(|| Status::invalid_argument("nothing was sent"))?;
         let descriptor = first.flight_descriptor.clone();
-        let descriptor = descriptor.ok_or_else(|| Status::invalid_argument("the first message has no command"))?;
+        let descriptor =
+            descriptor.ok_or_else(|| Status::invalid_argument("the first message has no command"))?;
         let Command::CommandPreparedStatementQuery(query) = envelope::command(&descriptor.cmd)? else {
             return Err(Status::invalid_argument("not allowed: the hub is read-only"));
         };
@@ -120,7 +133,8 @@ fn unknown() -> Status {
 
 /// Reads rows of parameter values.
 async fn values(first: FlightData, rest: Streaming<FlightData>) -> Result<Vec<Vec<ScalarValue>>, Status> {
-    let messages = stream::iter([Ok(first)]).chain(rest).map_err(|status| FlightError::Tonic(Box::new(status)));
+    let messages =
+        stream::iter([Ok(first)]).chain(rest).map_err(|status| FlightError::Tonic(Box::new(status)));
     let mut batches = FlightRecordBatchStream::new_from_flight_data(messages);
     let mut rows = Vec::new();
     let mut count = 0;
@@ -138,7 +152,9 @@ async fn values(first: FlightData, rest: Streaming<FlightData>) -> Result<Vec<Ve
 
 fn values_of(batch: &RecordBatch, row: usize) -> Result<Vec<ScalarValue>, Status> {
     let values = batch.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
-    values.collect::<Result<_, _>>().map_err(|_| Status::invalid_argument("a parameter has a type that is not offered"))
+    values
+        .collect::<Result<_, _>>()
+        .map_err(|_| Status::invalid_argument("a parameter has a type that is not offered"))
 }
 
 /// The parameters as a schema: `1`, `2`, …

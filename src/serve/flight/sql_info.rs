@@ -12,12 +12,25 @@ use arrow_flight::sql::{
 use std::collections::HashMap;
 
 const NUMERIC_FUNCTIONS: &[&str] = &[
-    "ABS", "ACOS", "ASIN", "ATAN", "ATAN2", "COS", "COT", "DEGREES", "EXP", "FLOOR", "LOG10", "PI", "POWER", "RADIANS",
-    "ROUND", "SIN", "SQRT", "TAN",
+    "ABS", "ACOS", "ASIN", "ATAN", "ATAN2", "COS", "COT", "DEGREES", "EXP", "FLOOR", "LOG10", "PI", "POWER",
+    "RADIANS", "ROUND", "SIN", "SQRT", "TAN",
 ];
 const STRING_FUNCTIONS: &[&str] = &[
-    "ASCII", "BIT_LENGTH", "CHARACTER_LENGTH", "CHAR_LENGTH", "CONCAT", "LEFT", "LENGTH", "LTRIM", "OCTET_LENGTH",
-    "POSITION", "REPEAT", "REPLACE", "RIGHT", "RTRIM", "SUBSTRING",
+    "ASCII",
+    "BIT_LENGTH",
+    "CHARACTER_LENGTH",
+    "CHAR_LENGTH",
+    "CONCAT",
+    "LEFT",
+    "LENGTH",
+    "LTRIM",
+    "OCTET_LENGTH",
+    "POSITION",
+    "REPEAT",
+    "REPLACE",
+    "RIGHT",
+    "RTRIM",
+    "SUBSTRING",
 ];
 const SYSTEM_FUNCTIONS: &[&str] = &["CAST", "IFNULL"];
 const DATETIME_FUNCTIONS: &[&str] = &["CURRENT_DATE", "CURRENT_TIME", "EXTRACT", "NOW"];
@@ -62,7 +75,10 @@ fn names(facts: &mut SqlInfoDataBuilder) {
     facts.append(SqlInfo::SqlIdentifierCase, SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32);
     facts.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
     // A quoted name is taken as it is written. The enumeration has no better word for that.
-    facts.append(SqlInfo::SqlQuotedIdentifierCase, SqlSupportedCaseSensitivity::SqlCaseSensitivityUnknown as i32);
+    facts.append(
+        SqlInfo::SqlQuotedIdentifierCase,
+        SqlSupportedCaseSensitivity::SqlCaseSensitivityUnknown as i32,
+    );
     facts.append(SqlInfo::SqlAllTablesAreSelectable, true);
     facts.append(SqlInfo::SqlNullOrdering, SqlNullOrdering::SqlNullsSortedHigh as i32);
     facts.append(SqlInfo::SqlKeywords, KEYWORDS);
@@ -158,7 +174,10 @@ fn limits(facts: &mut SqlInfoDataBuilder) {
     ] {
         facts.append(unlimited, 0_i64);
     }
-    facts.append(SqlInfo::SqlMaxStatementLength, i64::try_from(crate::serve::sql::MAX_STATEMENT_BYTES).unwrap_or(0));
+    facts.append(
+        SqlInfo::SqlMaxStatementLength,
+        i64::try_from(crate::serve::sql::MAX_STATEMENT_BYTES).unwrap_or(0),
+    );
 }
 
 /// The answers to `GetXdbcTypeInfo`: the types that columns have, under the names that
@@ -185,7 +204,8 @@ pub(super) fn types() -> Result<XdbcTypeInfoData> {
         num_prec_radix: Some(10),
         ..described("DECIMAL", XdbcDataType::XdbcDecimal, 38)
     });
-    for (name, code, size) in [("DOUBLE", XdbcDataType::XdbcDouble, 15), ("REAL", XdbcDataType::XdbcReal, 7)] {
+    for (name, code, size) in [("DOUBLE", XdbcDataType::XdbcDouble, 15), ("REAL", XdbcDataType::XdbcReal, 7)]
+    {
         types.append(XdbcTypeInfo {
             unsigned_attribute: Some(false),
             num_prec_radix: Some(10),
@@ -193,7 +213,10 @@ pub(super) fn types() -> Result<XdbcTypeInfoData> {
         });
     }
     types.append(described("BOOLEAN", XdbcDataType::XdbcBit, 1));
-    types.append(XdbcTypeInfo { case_sensitive: true, ..quoted(described("VARCHAR", XdbcDataType::XdbcVarchar, 32_767)) });
+    types.append(XdbcTypeInfo {
+        case_sensitive: true,
+        ..quoted(described("VARCHAR", XdbcDataType::XdbcVarchar, 32_767))
+    });
     types.append(described("VARBINARY", XdbcDataType::XdbcVarbinary, 32_767));
     for (name, code, size, subcode, digits) in [
         // The subcodes of ODBC: 1 date, 2 time, 3 timestamp.

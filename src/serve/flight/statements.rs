@@ -59,9 +59,9 @@ impl Service {
         ticket: &TicketStatementQuery,
     ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
         let planned = self.tickets.get(&asker.principal.name, &ticket.statement_handle);
-        let planned = planned
-            .filter(|planned| planned.is_for(&asker.principal))
-            .ok_or_else(|| Status::not_found("the ticket is unknown or has expired; send the statement again"))?;
+        let planned = planned.filter(|planned| planned.is_for(&asker.principal)).ok_or_else(|| {
+            Status::not_found("the ticket is unknown or has expired; send the statement again")
+        })?;
         let rows = planned.run(&asker.peer).await.map_err(status)?;
         Ok(encode(planned.schema(), rows))
     }
@@ -70,7 +70,11 @@ impl Service {
 /// What a client needs to fetch an answer of `schema`: one endpoint, at the server that it
 /// already talks to. The Arrow ODBC driver takes an empty list of locations for that, and nothing
 /// else.
-pub(super) fn info(schema: &Schema, ticket: Bytes, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+pub(super) fn info(
+    schema: &Schema,
+    ticket: Bytes,
+    descriptor: FlightDescriptor,
+) -> Result<FlightInfo, Status> {
     let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
     let info = FlightInfo::new()
         .with_descriptor(descriptor)
