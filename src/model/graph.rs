@@ -83,7 +83,7 @@ fn statement_start(sql: &str) -> usize {
 
 /// A parser's error; its place is at the end of its text: `… at Line: 3, Column: 5`.
 fn syntax(sql: &str, error: &DataFusionError) -> Fault {
-    let text = match error {
+    let text = match error.find_root() {
         DataFusionError::SQL(parser, _) => parser.to_string(),
         other => other.strip_backtrace(),
     };

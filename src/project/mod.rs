@@ -34,6 +34,14 @@ use std::path::{Path, PathBuf};
 /// The file that makes a folder a project.
 pub const FILE: &str = "muster.toml";
 
+/// The files of the project that `muster init` writes, by path.
+pub const STARTER: [(&str, &str); 4] = [
+    (FILE, include_str!("starter/muster.toml")),
+    (".gitignore", include_str!("starter/gitignore")),
+    ("pipelines/nightly.toml", include_str!("starter/nightly.toml")),
+    ("sql/marts/leavers.sql", include_str!("starter/leavers.sql")),
+];
+
 /// Reads and checks the project in `dir`, with the built-in library behind it.
 pub fn load(dir: &Path) -> Result<Project, Problems> {
     load_with(dir, &builtin())

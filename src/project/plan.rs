@@ -11,6 +11,7 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::executor::block_on;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -69,8 +70,10 @@ impl Planner {
     pub(super) fn plan(&self, sql: &str) -> Result<Planned> {
         let state = self.session.state();
         // Nothing here waits: the tables are in memory.
-        let plan = futures::executor::block_on(state.create_logical_plan(sql))?;
+        let plan = block_on(state.create_logical_plan(sql))?;
         let plan = state.optimize(&plan)?;
+        // Some queries have a logical plan that nothing can run.
+        block_on(state.query_planner().create_physical_plan(&plan, &state))?;
         let fields: Vec<Field> = plan.schema().fields().iter().map(|field| lake_field(field)).collect();
         Ok(Planned { schema: Arc::new(Schema::new(fields)), uses: uses(&plan)? })
     }

@@ -2,7 +2,10 @@
 
 use crate::error::Error;
 use datafusion::common::utils::datafusion_strsim::levenshtein;
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
@@ -96,8 +99,7 @@ impl Problems {
     /// Each problem with the line it is on, for people.
     pub fn pretty(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        // Neighbouring lines are left out: they explain little and may hold secrets.
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(0);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(100);
         let mut out = String::new();
         for problem in self.iter() {
             if handler.render_report(&mut out, &Picture::of(problem)).is_err() {
@@ -142,23 +144,49 @@ struct Picture {
     #[help]
     hint: Option<String>,
     #[source_code]
-    source_code: NamedSource<Arc<str>>,
+    line: Line,
     #[label]
-    span: Option<miette::SourceSpan>,
+    span: Option<SourceSpan>,
 }
 
 impl Picture {
     fn of(problem: &Problem) -> Self {
         let message = match problem.span {
             Some(_) => problem.message.clone(),
-            None => format!("{}: {}", problem.file, problem.message),
+            None => format!("{}:{}: {}", problem.file, problem.line, problem.message),
         };
         Self {
             message,
             hint: problem.hint.clone(),
-            source_code: NamedSource::new(&problem.file, Arc::clone(&problem.shown)),
+            line: Line(problem.clone()),
             span: problem.span.clone().map(Into::into),
         }
+    }
+}
+
+/// The line of a problem and nothing else: its neighbours explain little and may hold secrets.
+#[derive(Debug)]
+struct Line(Problem);
+
+impl SourceCode for Line {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        _before: usize,
+        _after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let Line(problem) = self;
+        let text = &problem.shown;
+        let start = text.get(..span.offset()).and_then(|t| t.rfind('\n')).map_or(0, |newline| newline + 1);
+        let end = text.get(start..).and_then(|t| t.find('\n')).map_or(text.len(), |length| start + length);
+        Ok(Box::new(MietteSpanContents::new_named(
+            problem.file.clone(),
+            &text.as_bytes()[start..end],
+            (start, end - start).into(),
+            problem.line - 1,
+            problem.column - 1,
+            1,
+        )))
     }
 }
 
