@@ -1,6 +1,14 @@
 //! 1 CONNECTOR. Reads a source and yields record batches. It never writes.
 
+mod batch;
 pub mod contract;
+mod format;
+mod hash;
+mod rows;
+#[cfg(test)]
+mod testing;
+mod transport;
+mod value;
 
 use crate::connector::contract::Contract;
 use crate::error::{Error, Result};
@@ -123,11 +131,12 @@ pub fn extract_schema(contract: &Contract) -> SchemaRef {
 
 /// The snapshots that `source` offers of an entity, in the order in which they must be landed:
 /// one for a database; every matching file, by name, for a folder (none is not an error).
-pub async fn discover(_source: &Source, _contract: &Contract) -> Result<Vec<Snapshot>> {
-    Err(Error::internal("not built yet"))
+pub async fn discover(source: &Source, contract: &Contract) -> Result<Vec<Snapshot>> {
+    transport::discover(source, contract).await
 }
 
-/// Starts reading one snapshot.
-pub async fn read(_source: &Source, _contract: &Contract, _snapshot: Snapshot) -> Result<Extract> {
-    Err(Error::internal("not built yet"))
+/// Starts reading one snapshot. A source that cannot be reached, and a snapshot that breaks its
+/// contract as a whole, show as the last item of the extract.
+pub async fn read(source: &Source, contract: &Contract, snapshot: Snapshot) -> Result<Extract> {
+    transport::read(source, contract, snapshot)
 }

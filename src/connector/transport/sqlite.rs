@@ -1,0 +1,153 @@
+//! SQLite databases. Everything is read in one transaction, so that rows and count agree.
+
+use crate::connector::contract::Contract;
+use crate::connector::rows::{Control, Received, Rows};
+use crate::connector::transport::{Outlet, place, start};
+use crate::connector::value::Cell;
+use crate::connector::{Extract, Item, Snapshot, Totals};
+use crate::error::{Error, Result};
+use crate::project::Source;
+use futures::TryStreamExt;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, Decode, Row, Sqlite, TypeInfo, ValueRef};
+use std::path::Path;
+use tokio::runtime::Handle;
+
+/// How many rows wait between SQLite's thread and ours: enough to seldom wake each other.
+const WAITING_ROWS: usize = 256;
+
+/// A database is one snapshot: its state when it is read.
+pub(super) fn discover(source: &Source, contract: &Contract) -> Result<Vec<Snapshot>> {
+    table_of(source, contract)?;
+    Ok(vec![Snapshot { file: None }])
+}
+
+/// Starts reading the entity's table.
+pub(super) fn read(source: &Source, contract: &Contract, path: &Path) -> Result<Extract> {
+    let table = table_of(source, contract)?.to_string();
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .create_if_missing(false)
+        .row_buffer_size(WAITING_ROWS);
+    let (at, contract, runtime) = (place(source, contract), contract.clone(), Handle::current());
+    Ok(start(move |outlet| {
+        runtime.block_on(async {
+            let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| {
+                Error::source("the database could not be opened")
+                    .at(&at)
+                    .hint(format!(
+                        "see whether '{}' exists and can be read",
+                        options.get_filename().display()
+                    ))
+                    .because(error)
+            })?;
+            read_table(&mut connection, &contract, &table, &at, outlet).await
+        })
+    }))
+}
+
+async fn read_table(
+    connection: &mut SqliteConnection,
+    contract: &Contract,
+    table: &str,
+    at: &str,
+    outlet: &Outlet,
+) -> Result<Option<Totals>> {
+    let failed = |error: sqlx::Error| {
+        Error::source(format!("table '{table}' could not be read")).at(at).because(error)
+    };
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    let known: Vec<String> = sqlx::query_scalar("select name from pragma_table_info(?)")
+        .bind(table)
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    let columns = columns(contract, table, &known).map_err(|error| error.at(at))?;
+    let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {}", quoted(table))))
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    let control = Control { rows: u64::try_from(count).ok(), ..Control::default() };
+    let mut rows = Rows::new(contract, at, None, false, control)?;
+    let select = AssertSqlSafe(format!("select {} from {}", columns.join(", "), quoted(table)));
+    let mut received = sqlx::query(select).fetch(&mut *transaction);
+    let mut ordinal = 0;
+    while let Some(row) = received.try_next().await.map_err(failed)? {
+        ordinal += 1;
+        rows.push(ordinal, Received::Cells, &|at| cell(&row, at))?;
+        if let Some(batch) = rows.full_batch()?
+            && outlet.send(Ok(Item::Batch(batch))).await.is_err()
+        {
+            return Ok(None);
+        }
+    }
+    if let Some(batch) = rows.last_batch()?
+        && outlet.send(Ok(Item::Batch(batch))).await.is_err()
+    {
+        return Ok(None);
+    }
+    rows.totals().map(Some)
+}
+
+/// A value by its storage class. A real is the shortest decimal text that means the same float;
+/// the exact rules of the contract judge it then.
+fn cell(row: &SqliteRow, at: usize) -> Cell<'_> {
+    let Ok(value) = row.try_get_raw(at) else {
+        return Cell::Null;
+    };
+    if value.is_null() {
+        return Cell::Null;
+    }
+    let class = value.type_info().into_owned();
+    match class.name() {
+        "INTEGER" => <i64 as Decode<Sqlite>>::decode(value).map_or(Cell::Null, Cell::Int),
+        "REAL" => <f64 as Decode<Sqlite>>::decode(value)
+            .map_or(Cell::Null, |number| Cell::Text(number.to_string().into())),
+        class => {
+            let bytes = <&[u8] as Decode<Sqlite>>::decode(value).unwrap_or_default();
+            match std::str::from_utf8(bytes) {
+                _ if class == "BLOB" => Cell::Blob(bytes),
+                Ok(text) => Cell::Text(text.into()),
+                Err(_) => Cell::Malformed(bytes),
+            }
+        }
+    }
+}
+
+/// The quoted names of the contract's columns as the table spells them.
+fn columns(contract: &Contract, table: &str, known: &[String]) -> Result<Vec<String>> {
+    if known.is_empty() {
+        return Err(Error::contract(format!("table '{table}' is missing"))
+            .hint("the contract's `table` names a table or view of the database"));
+    }
+    let mut found = Vec::with_capacity(contract.columns.len());
+    let mut missing = Vec::new();
+    for column in &contract.columns {
+        match known.iter().find(|name| name.to_lowercase() == column.from.trim().to_lowercase()) {
+            Some(name) => found.push(quoted(name)),
+            None => missing.push(format!("'{}'", column.from)),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    let message = match missing.len() {
+        1 => format!("column {} is missing from table '{table}'", missing[0]),
+        _ => format!("columns {} are missing from table '{table}'", missing.join(", ")),
+    };
+    Err(Error::contract(message).hint(format!("the table has {}", known.join(", "))))
+}
+
+fn table_of<'a>(source: &Source, contract: &'a Contract) -> Result<&'a str> {
+    contract.table.as_deref().ok_or_else(|| {
+        Error::config(format!("entity '{}' of system '{}' names no table", contract.entity, contract.system))
+            .at(format!("source '{}'", source.name))
+            .hint("give the entity a `table`, or the source the address of a folder")
+    })
+}
+
+/// An identifier, safe in SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

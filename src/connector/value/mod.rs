@@ -1,0 +1,378 @@
+//! Cells to typed values, and the reasons why a cell is refused.
+
+pub(crate) mod moment;
+pub(crate) mod number;
+
+use crate::connector::contract::{Column, NumberForm, OPEN_END, Type};
+use crate::error::{Error, Result};
+use moment::{Clock, Pattern, Unclear};
+use number::{Digits, Fault};
+use std::borrow::Cow;
+use std::fmt;
+
+/// One cell, as a transport or format hands it over.
+#[derive(Debug, Clone)]
+pub(crate) enum Cell<'a> {
+    /// A database's NULL.
+    Null,
+    /// Decoded text.
+    Text(Cow<'a, str>),
+    /// A database's integer.
+    Int(i64),
+    /// Text with bytes that are malformed in its encoding.
+    Malformed(&'a [u8]),
+    /// Bytes that are not meant to be text.
+    Blob(&'a [u8]),
+}
+
+/// A typed value, in the form in which the lake keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value<'a> {
+    /// No value.
+    Null,
+    /// Text, or a time of day as `HH:MM:SS`.
+    Text(Cow<'a, str>),
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Units of the column's last digit.
+    Decimal(i128),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970, UTC.
+    Timestamp(i64),
+}
+
+/// What is wrong with a cell or row; the first word of a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    Required,
+    NotABool,
+    NotANumber,
+    TooManyDigits,
+    NotADate,
+    NotATime,
+    NotATimestamp,
+    AmbiguousTime,
+    NotAccepted,
+    Undecodable,
+    RaggedRow,
+    DuplicateKey,
+}
+
+impl Code {
+    /// The word that people and queries see.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Code::Required => "required",
+            Code::NotABool => "not_a_bool",
+            Code::NotANumber => "not_a_number",
+            Code::TooManyDigits => "too_many_digits",
+            Code::NotADate => "not_a_date",
+            Code::NotATime => "not_a_time",
+            Code::NotATimestamp => "not_a_timestamp",
+            Code::AmbiguousTime => "ambiguous_time",
+            Code::NotAccepted => "not_accepted",
+            Code::Undecodable => "undecodable",
+            Code::RaggedRow => "ragged_row",
+            Code::DuplicateKey => "duplicate_key",
+        }
+    }
+}
+
+/// Why a row is bad, as `code column: message`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// What is wrong.
+    pub(crate) code: Code,
+    /// Where, and the value received.
+    text: String,
+}
+
+impl Reason {
+    /// A reason about `column`; `row` stands for the row as a whole.
+    pub(crate) fn new(code: Code, column: &str, message: impl fmt::Display) -> Self {
+        Self { code, text: format!("{} {column}: {message}", code.as_str()) }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Reads the cells of one column.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    name: String,
+    kind: Kind,
+    required: bool,
+    one_of: Vec<String>,
+    open_ended: Vec<String>,
+    null: Vec<String>,
+    trim_text: bool,
+    /// Whether a text has to be compared with lists before it is read.
+    has_words: bool,
+}
+
+/// A [`Type`], compiled for reading.
+#[derive(Debug)]
+enum Kind {
+    Text,
+    Bool,
+    Int,
+    Decimal(Digits, NumberForm),
+    Date(Pattern),
+    Time(Pattern),
+    Timestamp(Pattern, Clock),
+}
+
+impl Reader {
+    /// A reader for `column`; `trim_text` is for layouts that pad text with blanks.
+    pub(crate) fn new(column: &Column, trim_text: bool) -> Result<Self> {
+        let kind = match &column.ty {
+            Type::Text => Kind::Text,
+            Type::Bool => Kind::Bool,
+            Type::Int => Kind::Int,
+            Type::Decimal { precision, scale, form } => {
+                Kind::Decimal(digits(&column.name, *precision, *scale)?, *form)
+            }
+            Type::Date { pattern } => Kind::Date(Pattern::new(pattern)),
+            Type::Time { pattern } => Kind::Time(Pattern::new(pattern)),
+            Type::Timestamp { pattern, zone } => Kind::Timestamp(Pattern::new(pattern), Clock::new(*zone)),
+        };
+        Ok(Self {
+            name: column.name.clone(),
+            kind,
+            required: column.required,
+            one_of: column.one_of.clone(),
+            open_ended: column.open_ended.clone(),
+            null: column.null.clone(),
+            trim_text: trim_text || !column.one_of.is_empty(),
+            has_words: [&column.one_of, &column.open_ended, &column.null].iter().any(|l| !l.is_empty()),
+        })
+    }
+
+    /// The column's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Digits behind the point, for numeric columns.
+    pub(crate) fn scale(&self) -> Option<u8> {
+        match &self.kind {
+            Kind::Int => Some(0),
+            Kind::Decimal(digits, _) => Some(digits.scale),
+            _ => None,
+        }
+    }
+
+    /// Reads one cell.
+    pub(crate) fn read<'a>(&mut self, cell: Cell<'a>) -> Result<Value<'a>, Reason> {
+        match cell {
+            Cell::Null => self.missing(""),
+            Cell::Text(Cow::Borrowed(text)) => self.read_text(text),
+            Cell::Text(Cow::Owned(text)) => self.read_text(&text).map(Value::into_owned),
+            Cell::Int(number) => self.read_int(number),
+            Cell::Malformed(bytes) => {
+                let message = format!("\"{}\" has malformed bytes", excerpt(&readable(bytes)));
+                Err(Reason::new(Code::Undecodable, &self.name, message))
+            }
+            Cell::Blob(bytes) => {
+                let message = format!("{} bytes of binary data are not text", bytes.len());
+                Err(Reason::new(Code::Undecodable, &self.name, message))
+            }
+        }
+    }
+
+    fn read_int<'a>(&mut self, number: i64) -> Result<Value<'a>, Reason> {
+        match &self.kind {
+            Kind::Int if !self.has_words => Ok(Value::Int(number)),
+            _ => self.read_text(&number.to_string()).map(Value::into_owned),
+        }
+    }
+
+    fn read_text<'a>(&mut self, text: &'a str) -> Result<Value<'a>, Reason> {
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return self.missing(trimmed);
+        }
+        if self.has_words {
+            if listed(&self.null, trimmed) {
+                return self.missing(trimmed);
+            }
+            if let Some(end) = self.open_end(trimmed) {
+                return Ok(end);
+            }
+            if !self.one_of.is_empty() && !self.one_of.iter().any(|known| known == trimmed) {
+                let message = format!("{} is not one of {}", quoted(trimmed), self.one_of.join(", "));
+                return Err(Reason::new(Code::NotAccepted, &self.name, message));
+            }
+        }
+        match &mut self.kind {
+            Kind::Text if self.trim_text => Ok(Value::Text(Cow::Borrowed(trimmed))),
+            Kind::Text => Ok(Value::Text(Cow::Borrowed(text))),
+            Kind::Bool => truth(trimmed).map(Value::Bool).ok_or(Code::NotABool),
+            Kind::Int => number::whole(trimmed).map(Value::Int).map_err(Code::from),
+            Kind::Decimal(digits, form) => {
+                number::decimal(trimmed, *digits, *form).map(Value::Decimal).map_err(Code::from)
+            }
+            Kind::Date(pattern) => pattern.date(trimmed).map(Value::Date).ok_or(Code::NotADate),
+            Kind::Time(pattern) => {
+                pattern.time(trimmed).map(|time| Value::Text(Cow::Owned(time))).ok_or(Code::NotATime)
+            }
+            Kind::Timestamp(pattern, clock) => match pattern.timestamp(trimmed) {
+                None => Err(Code::NotATimestamp),
+                Some(local) => match clock.utc_micros(local) {
+                    Ok(micros) => Ok(Value::Timestamp(micros)),
+                    Err(unclear) => return Err(self.unclear_time(trimmed, unclear)),
+                },
+            },
+        }
+        .map_err(|code| self.refused(code, trimmed))
+    }
+
+    fn missing<'a>(&self, received: &str) -> Result<Value<'a>, Reason> {
+        match (self.required, received) {
+            (false, _) => Ok(Value::Null),
+            (true, "") => Err(Reason::new(Code::Required, &self.name, "the value is missing")),
+            (true, word) => {
+                let message = format!("{} stands for no value", quoted(word));
+                Err(Reason::new(Code::Required, &self.name, message))
+            }
+        }
+    }
+
+    fn open_end<'a>(&self, text: &str) -> Option<Value<'a>> {
+        let day = moment::days(OPEN_END);
+        match self.kind {
+            Kind::Date(_) if listed(&self.open_ended, text) => Some(Value::Date(day)),
+            Kind::Timestamp(..) if listed(&self.open_ended, text) => {
+                Some(Value::Timestamp(i64::from(day) * 86_400_000_000))
+            }
+            _ => None,
+        }
+    }
+
+    fn unclear_time(&self, text: &str, unclear: Unclear) -> Reason {
+        let zone = match &self.kind {
+            Kind::Timestamp(_, clock) => clock.zone().name(),
+            _ => "",
+        };
+        let message = match unclear {
+            Unclear::Twice => format!("{} happens twice in {zone}", quoted(text)),
+            Unclear::Never => format!("{} never happens in {zone}", quoted(text)),
+        };
+        Reason::new(Code::AmbiguousTime, &self.name, message)
+    }
+
+    fn refused(&self, code: Code, text: &str) -> Reason {
+        let text = quoted(text);
+        let too_many = code == Code::TooManyDigits;
+        let message = match &self.kind {
+            Kind::Text => format!("{text} is not text"),
+            Kind::Bool => format!("{text} is not Y/N, 1/0, T/F, true/false or yes/no"),
+            Kind::Int if too_many => format!("{text} does not fit a whole number of 64 bits"),
+            Kind::Int => format!("{text} is not a whole number"),
+            Kind::Decimal(Digits { precision, scale }, _) if too_many => {
+                format!("{text} does not fit a decimal({precision},{scale})")
+            }
+            Kind::Decimal(Digits { precision, scale }, _) => {
+                format!("{text} is not a decimal({precision},{scale})")
+            }
+            Kind::Date(pattern) => format!("{text} is not a date written {}", pattern.shown()),
+            Kind::Time(pattern) => format!("{text} is not a time written {}", pattern.shown()),
+            Kind::Timestamp(pattern, _) => format!("{text} is not a timestamp written {}", pattern.shown()),
+        };
+        Reason::new(code, &self.name, message)
+    }
+}
+
+impl Value<'_> {
+    /// The same value without borrowed text.
+    fn into_owned<'b>(self) -> Value<'b> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Bool(value) => Value::Bool(value),
+            Value::Int(value) => Value::Int(value),
+            Value::Decimal(value) => Value::Decimal(value),
+            Value::Date(value) => Value::Date(value),
+            Value::Timestamp(value) => Value::Timestamp(value),
+        }
+    }
+}
+
+impl From<Fault> for Code {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotANumber => Code::NotANumber,
+            Fault::TooManyDigits => Code::TooManyDigits,
+        }
+    }
+}
+
+/// The text of bytes that may be malformed: well-formed parts as they are, others as `\xE9`.
+pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    Cow::Owned(text)
+}
+
+fn digits(column: &str, precision: u8, scale: i8) -> Result<Digits> {
+    match u8::try_from(scale) {
+        Ok(scale) if (1..=38).contains(&precision) && scale <= precision => Ok(Digits { precision, scale }),
+        _ => Err(Error::config(format!("column '{column}' has the type decimal({precision},{scale})"))
+            .hint("the precision is 1 to 38, the scale 0 to the precision")),
+    }
+}
+
+fn truth(text: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    match text {
+        _ if is(["y", "1", "t", "true"]) || text.eq_ignore_ascii_case("yes") => Some(true),
+        _ if is(["n", "0", "f", "false"]) || text.eq_ignore_ascii_case("no") => Some(false),
+        _ => None,
+    }
+}
+
+fn listed(words: &[String], text: &str) -> bool {
+    words.iter().any(|word| word.trim().eq_ignore_ascii_case(text))
+}
+
+/// A received value as messages show it: in quotes, control characters escaped, not too long.
+fn quoted(text: &str) -> String {
+    let text = excerpt(text);
+    let mut shown = String::with_capacity(text.len() + 2);
+    shown.push('"');
+    for char in text.chars() {
+        match char.is_control() {
+            true => shown.extend(char.escape_default()),
+            false => shown.push(char),
+        }
+    }
+    shown.push('"');
+    shown
+}
+
+/// The beginning of a long text.
+fn excerpt(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;
