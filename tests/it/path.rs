@@ -102,12 +102,8 @@ async fn a_bad_row_is_kept_with_all_its_reasons_and_leaves_the_last_good_version
     assert_eq!(release(&hub).await, 2);
     project.sql("beds", "update ITR_PERSON set DOB = '02/02/1980', GENDER = 'F' where PERSONAL_REF = 'P1'").await;
     assert_eq!(release(&hub).await, 3);
-    expect![[r#"
-        +-------+--------+-------------+--------+
-        | force | entity | column_name | reason |
-        +-------+--------+-------------+--------+
-        +-------+--------+-------------+--------+"#]]
-    .assert_eq(&ask(&hub, &Principal::operator(), None, quarantine).await);
+    let left = ask(&hub, &Principal::operator(), None, "select count(*) as n from hub.quarantine").await;
+    assert!(left.contains("| 0 |"), "{left}");
     expect![[r#"
         +---------+------------+
         | surname | birth_date |
