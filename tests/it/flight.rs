@@ -72,44 +72,115 @@ async fn check(user: &str, sql: &str, expect: Expect) {
 #[tokio::test]
 async fn each_principal_sees_their_forces_only() {
     let sql = "select force, widget_id, price, made_on from conformed.widget order by force, widget_id";
-    check("hub", sql, expect![]).await;
-    check("beds", sql, expect![]).await;
-    check("beds", "select count(*) as n from conformed.widget where force = 'cambs'", expect![]).await;
+    check(
+        "hub",
+        sql,
+        expect![[r#"
+        +-------+-----------+-------+------------+
+        | force | widget_id | price | made_on    |
+        +-------+-----------+-------+------------+
+        | beds  | b1        | 1.50  | 2026-01-31 |
+        | beds  | b2        | 2.00  | 2026-02-28 |
+        | cambs | c1        | 3.25  | 2026-03-31 |
+        | cambs | c2        | 0.01  |            |
+        +-------+-----------+-------+------------+"#]],
+    )
+    .await;
+    check(
+        "beds",
+        sql,
+        expect![[r#"
+        +-------+-----------+-------+------------+
+        | force | widget_id | price | made_on    |
+        +-------+-----------+-------+------------+
+        | beds  | b1        | 1.50  | 2026-01-31 |
+        | beds  | b2        | 2.00  | 2026-02-28 |
+        +-------+-----------+-------+------------+"#]],
+    )
+    .await;
+    check(
+        "beds",
+        "select count(*) as n from conformed.widget where force = 'cambs'",
+        expect![[r#"
+        +---+
+        | n |
+        +---+
+        | 0 |
+        +---+"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_not_granted_does_not_exist() {
-    check("narrow", "select * from conformed.gadget", expect![]).await;
-    check("narrow", "select * from conformed.nothing", expect![]).await;
-    check("narrow", "select * from hub.loads", expect![]).await;
-    check("narrow", "select * from nowhere.gadget", expect![]).await;
-    check("narrow", "select * from raw.widget", expect![]).await;
-    check("narrow", "select colour from conformed.widget", expect![]).await;
-    check("narrow", "select * from information_schema.df_settings", expect![]).await;
+    check("narrow", "select * from conformed.gadget", expect!["table 'muster.conformed.gadget' not found"])
+        .await;
+    check("narrow", "select * from conformed.nothing", expect!["table 'muster.conformed.nothing' not found"])
+        .await;
+    check("narrow", "select * from hub.loads", expect!["table 'muster.hub.loads' not found"]).await;
+    check("narrow", "select * from nowhere.gadget", expect!["table 'muster.nowhere.gadget' not found"]).await;
+    check("narrow", "select * from raw.widget", expect!["table 'muster.raw.widget' not found"]).await;
+    check("narrow", "select colour from conformed.widget", expect!["column 'colour' not found"]).await;
+    check(
+        "narrow",
+        "select * from information_schema.df_settings",
+        expect!["table 'muster.information_schema.df_settings' not found"],
+    )
+    .await;
     let tables = "select table_schema, table_name from information_schema.tables \
                   where table_schema <> 'information_schema' order by 1, 2";
-    check("narrow", tables, expect![]).await;
-    check("narrow", "explain select label from conformed.widget where price > 1", expect![]).await;
+    check(
+        "narrow",
+        tables,
+        expect![[r#"
+        +--------------+------------+
+        | table_schema | table_name |
+        +--------------+------------+
+        | conformed    | widget     |
+        +--------------+------------+"#]],
+    )
+    .await;
+    check("narrow", "explain select label from conformed.widget where price > 1", expect![[r#"
+        +--------------+-----------------------------------------------------------------------------------------------------------------------------+
+        | plan_type    | plan                                                                                                                        |
+        +--------------+-----------------------------------------------------------------------------------------------------------------------------+
+        | logical_plan | Projection: conformed.widget.label                                                                                          |
+        |              |   Filter: conformed.widget.price > Decimal128(1.00,18,2)                                                                    |
+        |              |     TableScan: conformed.widget projection=[label, price], partial_filters=[conformed.widget.price > Decimal128(1.00,18,2)] |
+        +--------------+-----------------------------------------------------------------------------------------------------------------------------+"#]]).await;
 }
 
 #[tokio::test]
 async fn nothing_can_be_written() {
-    check("hub", "delete from conformed.widget", expect![]).await;
-    check("hub", "create table t as select 1", expect![]).await;
-    check("hub", "copy (select 1) to '/tmp/x.csv'", expect![]).await;
-    check("hub", "select 1; select 2", expect![]).await;
+    check("hub", "delete from conformed.widget", expect!["'delete' is not allowed: the hub is read-only"])
+        .await;
+    check("hub", "create table t as select 1", expect!["'create' is not allowed: the hub is read-only"])
+        .await;
+    check("hub", "copy (select 1) to '/tmp/x.csv'", expect!["'copy' is not allowed: the hub is read-only"])
+        .await;
+    check("hub", "select 1; select 2", expect!["more than one statement"]).await;
     let mut client = log_in("hub").await;
     let update = client.execute_update("delete from conformed.widget".into(), None).await.unwrap_err();
-    expect![].assert_eq(&short(&update.to_string()));
+    expect!["not allowed: the hub is read-only"].assert_eq(&short(&update.to_string()));
     let transaction = client.begin_transaction().await.unwrap_err();
-    expect![].assert_eq(&short(&transaction.to_string()));
+    expect!["transactions are not offered: the hub is read-only"].assert_eq(&short(&transaction.to_string()));
 }
 
 #[tokio::test]
 async fn failures_name_no_value_and_no_file() {
-    check("beds", "select cast(label as int) from conformed.widget", expect![]).await;
-    check("beds", "select 1 / (price - price) from conformed.widget", expect![]).await;
-    check("beds", "selec 1", expect![]).await;
+    check(
+        "beds",
+        "select cast(label as int) from conformed.widget",
+        expect!["a value cannot be converted to the type asked for"],
+    )
+    .await;
+    check("beds", "select 1 / (price - price) from conformed.widget", expect!["division by zero"]).await;
+    check(
+        "beds",
+        "selec 1",
+        expect!["syntax error: expected: an SQL statement, found: selec at Line: 1, Column: 1"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -117,14 +188,14 @@ async fn only_those_with_the_password_get_in() {
     let served = hub::served();
     let mut client = connect(served).await;
     let nobody = client.execute("select 1".into(), None).await.unwrap_err();
-    expect![].assert_eq(&short(&nobody.to_string()));
+    expect!["log in first: no bearer token was sent"].assert_eq(&short(&nobody.to_string()));
     let wrong = connect(served).await.handshake("beds", "wrong").await.unwrap_err().to_string();
     let unknown = connect(served).await.handshake("nobody", "wrong").await.unwrap_err().to_string();
-    expect![].assert_eq(&short(&wrong));
+    expect!["unknown user or wrong password"].assert_eq(&short(&wrong));
     assert_eq!(short(&wrong), short(&unknown));
     client.set_token("made up".into());
     let forged = client.execute("select 1".into(), None).await.unwrap_err();
-    expect![].assert_eq(&short(&forged.to_string()));
+    expect!["log in again: the token has expired"].assert_eq(&short(&forged.to_string()));
 }
 
 #[tokio::test]
@@ -132,7 +203,7 @@ async fn a_ticket_and_a_handle_are_good_for_their_owner_only() {
     let (mut owner, mut other) = (log_in("hub").await, log_in("beds").await);
     let info = owner.execute("select * from conformed.widget".into(), None).await.unwrap();
     let stolen = fetch(&mut other, info.clone()).await.unwrap_err();
-    expect![].assert_eq(&stolen);
+    expect!["the ticket is unknown or has expired; send the statement again"].assert_eq(&stolen);
     assert_eq!(fetch(&mut owner, info).await.unwrap().num_rows(), 4);
 }
 
@@ -145,19 +216,33 @@ async fn prepared_statements_take_parameters() {
     assert_eq!(prepared.dataset_schema().unwrap().fields().len(), 2);
     let types: Vec<_> =
         prepared.parameter_schema().unwrap().fields().iter().map(|f| f.data_type().to_string()).collect();
-    expect![].assert_eq(&types.join(", "));
+    expect!["Utf8, Decimal128(18, 2)"].assert_eq(&types.join(", "));
     let unbound = prepared.execute().await.unwrap();
-    expect![].assert_eq(&fetch(&mut client, unbound).await.unwrap_err());
+    expect!["2 parameters have no value"].assert_eq(&fetch(&mut client, unbound).await.unwrap_err());
     let values = |forces: Vec<&str>, prices: Vec<i64>| {
         let forces = Arc::new(StringArray::from(forces)) as Arc<dyn Array>;
         RecordBatch::try_from_iter([("1", forces), ("2", Arc::new(Int64Array::from(prices)))]).unwrap()
     };
     prepared.set_parameters(values(vec!["beds"], vec![2])).unwrap();
     let info = prepared.execute().await.unwrap();
-    expect![].assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
+    expect![[r#"
+        +-----------+-------+
+        | widget_id | price |
+        +-----------+-------+
+        | b2        | 2.00  |
+        +-----------+-------+"#]]
+    .assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
     prepared.set_parameters(values(vec!["cambs", "beds"], vec![0, 2])).unwrap();
     let info = prepared.execute().await.unwrap();
-    expect![].assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
+    expect![[r#"
+        +-----------+-------+
+        | widget_id | price |
+        +-----------+-------+
+        | c1        | 3.25  |
+        | c2        | 0.01  |
+        | b2        | 2.00  |
+        +-----------+-------+"#]]
+    .assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
     prepared.close().await.unwrap();
 }
 
@@ -165,9 +250,22 @@ async fn prepared_statements_take_parameters() {
 async fn listings_hold_what_is_granted() {
     let mut client = log_in("beds").await;
     let info = client.get_catalogs().await.unwrap();
-    expect![].assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
+    expect![[r#"
+        +--------------+
+        | catalog_name |
+        +--------------+
+        | muster       |
+        +--------------+"#]]
+    .assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
     let info = client.get_db_schemas(CommandGetDbSchemas::default()).await.unwrap();
-    expect![].assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
+    expect![[r#"
+        +--------------+----------------+
+        | catalog_name | db_schema_name |
+        +--------------+----------------+
+        | muster       | conformed      |
+        | muster       | hub            |
+        +--------------+----------------+"#]]
+    .assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
     let pattern = |schema: &str, table: &str, types: &[&str]| CommandGetTables {
         db_schema_filter_pattern: Some(schema.into()),
         table_name_filter_pattern: Some(table.into()),
@@ -175,18 +273,71 @@ async fn listings_hold_what_is_granted() {
         ..CommandGetTables::default()
     };
     for (query, expect) in [
-        (pattern("conformed", "%", &[]), expect![]),
-        (pattern("%", "%dget", &["BASE TABLE"]), expect![]),
-        (pattern("%", "wid_et", &["TABLE"]), expect![]),
-        (pattern("%", "wid\\_et", &["TABLE"]), expect![]),
-        (pattern("%", "%", &["VIEW"]), expect![]),
+        (
+            pattern("conformed", "%", &[]),
+            expect![[r#"
+            +--------------+----------------+------------+------------+
+            | catalog_name | db_schema_name | table_name | table_type |
+            +--------------+----------------+------------+------------+
+            | muster       | conformed      | gadget     | TABLE      |
+            | muster       | conformed      | widget     | TABLE      |
+            +--------------+----------------+------------+------------+"#]],
+        ),
+        (
+            pattern("%", "%dget", &["BASE TABLE"]),
+            expect![[r#"
+            +--------------+----------------+------------+------------+
+            | catalog_name | db_schema_name | table_name | table_type |
+            +--------------+----------------+------------+------------+
+            | muster       | conformed      | gadget     | TABLE      |
+            | muster       | conformed      | widget     | TABLE      |
+            +--------------+----------------+------------+------------+"#]],
+        ),
+        (
+            pattern("%", "wid_et", &["TABLE"]),
+            expect![[r#"
+            +--------------+----------------+------------+------------+
+            | catalog_name | db_schema_name | table_name | table_type |
+            +--------------+----------------+------------+------------+
+            | muster       | conformed      | widget     | TABLE      |
+            +--------------+----------------+------------+------------+"#]],
+        ),
+        (
+            pattern("%", "wid\\_et", &["TABLE"]),
+            expect![[r#"
+            +--------------+----------------+------------+------------+
+            | catalog_name | db_schema_name | table_name | table_type |
+            +--------------+----------------+------------+------------+
+            +--------------+----------------+------------+------------+"#]],
+        ),
+        (
+            pattern("%", "%", &["VIEW"]),
+            expect![[r#"
+            +--------------+----------------+------------+------------+
+            | catalog_name | db_schema_name | table_name | table_type |
+            +--------------+----------------+------------+------------+
+            | muster       | hub            | checks     | VIEW       |
+            | muster       | hub            | coverage   | VIEW       |
+            | muster       | hub            | loads      | VIEW       |
+            | muster       | hub            | quarantine | VIEW       |
+            | muster       | hub            | queries    | VIEW       |
+            | muster       | hub            | releases   | VIEW       |
+            | muster       | hub            | runs       | VIEW       |
+            +--------------+----------------+------------+------------+"#]],
+        ),
     ] {
         let info = client.get_tables(query).await.unwrap();
         expect.assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
     }
     let mut narrow = log_in("narrow").await;
     let info = narrow.get_tables(CommandGetTables::default()).await.unwrap();
-    expect![].assert_eq(&shown(&fetch(&mut narrow, info).await.unwrap()));
+    expect![[r#"
+        +--------------+----------------+------------+------------+
+        | catalog_name | db_schema_name | table_name | table_type |
+        +--------------+----------------+------------+------------+
+        | muster       | conformed      | widget     | TABLE      |
+        +--------------+----------------+------------+------------+"#]]
+    .assert_eq(&shown(&fetch(&mut narrow, info).await.unwrap()));
 }
 
 #[tokio::test]
@@ -212,7 +363,15 @@ async fn drivers_learn_what_the_server_can_do() {
     let asked =
         [SqlInfo::FlightSqlServerName, SqlInfo::FlightSqlServerTransaction, SqlInfo::FlightSqlServerReadOnly];
     let info = client.get_sql_info(asked.to_vec()).await.unwrap();
-    expect![].assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
+    expect![[r#"
+        +-----------+-----------------------+
+        | info_name | value                 |
+        +-----------+-----------------------+
+        | 0         | {string_value=Muster} |
+        | 3         | {bool_value=true}     |
+        | 8         | {int32_bitmask=0}     |
+        +-----------+-----------------------+"#]]
+    .assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
     let info = client.get_sql_info(Vec::new()).await.unwrap();
     assert!(fetch(&mut client, info).await.unwrap().num_rows() > 80);
     let info = client.get_primary_keys(CommandGetPrimaryKeys::default()).await.unwrap();
@@ -264,7 +423,17 @@ async fn every_statement_is_recorded() {
         "select principal, tables, forces, rows, release > 0 as pinned, peer like '127.0.0.1:%' as peer, \
          finished_at >= started_at as ended from hub.queries where statement = '{text}'"
     );
-    check("hub", &sql, expect![]).await;
+    check(
+        "hub",
+        &sql,
+        expect![[r#"
+        +-----------+------------------+--------+------+--------+------+-------+
+        | principal | tables           | forces | rows | pinned | peer | ended |
+        +-----------+------------------+--------+------+--------+------+-------+
+        | beds      | conformed.widget | beds   | 1    | true   | true | true  |
+        +-----------+------------------+--------+------+--------+------+-------+"#]],
+    )
+    .await;
 }
 
 /// Waits until the record of `statement` says `outcome`.
