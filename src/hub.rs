@@ -1,5 +1,6 @@
 //! An open project: its definitions, its lake and its state database.
 
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::project::Project;
@@ -12,6 +13,8 @@ pub struct Hub {
     pub project: Project,
     /// Where the tables are.
     pub lake: Lake,
+    /// What all sessions share.
+    pub engine: Engine,
     /// Runs, checks and the record of queries.
     pub state: State,
 }
@@ -21,6 +24,7 @@ impl Hub {
     pub async fn open(project: Project) -> Result<Self> {
         let lake = Lake::open(&project.hub.lake)?;
         let state = State::open(&project.hub.state).await?;
-        Ok(Self { project, lake, state })
+        let engine = Engine::new()?;
+        Ok(Self { project, lake, engine, state })
     }
 }

@@ -1,11 +1,41 @@
 //! `muster check`.
+
 use crate::error::{Error, Result};
+use crate::project::{self, Project, count};
+use std::io::IsTerminal;
 use std::path::Path;
 
 /// Arguments of `muster check`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Print one line for each problem: file:line: message (hint).
+    #[arg(long)]
+    plain: bool,
+}
 
-pub(super) async fn run(_project: &Path, _args: Args) -> Result<bool> {
-    Err(Error::internal("not built yet"))
+pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
+    match project::load(project) {
+        Ok(project) => {
+            println!("{}", summary(&project));
+            Ok(true)
+        }
+        Err(problems) => {
+            let terminal = std::io::stdout().is_terminal();
+            let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+            print!("{}", if args.plain { problems.plain() } else { problems.pretty(colour) });
+            Err(Error::config(count(problems.len(), "problem in the project")))
+        }
+    }
+}
+
+fn summary(project: &Project) -> String {
+    let used = project.sources.values().filter_map(|source| project.systems.get(&source.system));
+    let entities = used.map(|system| system.entities.len()).sum();
+    format!(
+        "the project is in order: {}, {}, {}, {}",
+        count(project.forces.len(), "force"),
+        count(project.sources.len(), "source"),
+        count(entities, "entity"),
+        count(project.models.len(), "model")
+    )
 }

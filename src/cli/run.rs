@@ -1,11 +1,102 @@
-//! `muster run`.
+//! `muster run`: pull, build, check and release.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line prints")]
+
 use crate::error::{Error, Result};
+use crate::hub::Hub;
+use crate::pipeline::Event;
+use crate::pipeline::run::{Outcome, Report};
+use crate::{pipeline, project};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
 use std::path::Path;
+use std::time::Duration;
 
 /// Arguments of `muster run`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The pipeline, a file in pipelines/.
+    #[arg(default_value = "nightly")]
+    pipeline: String,
+}
 
-pub(super) async fn run(_project: &Path, _args: Args) -> Result<bool> {
-    Err(Error::internal("not built yet"))
+pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
+    let hub = Hub::open(project::load(project)?).await?;
+    let report = run_pipeline(&hub, &args.pipeline).await?;
+    println!("release {}", report.release.release);
+    Ok(report.outcome == Outcome::Succeeded)
+}
+
+/// Runs the pipeline called `name`, showing progress on standard error.
+pub(super) async fn run_pipeline(hub: &Hub, name: &str) -> Result<Report> {
+    let pipeline = hub.project.pipelines.get(name).ok_or_else(|| {
+        let known: Vec<&str> = hub.project.pipelines.keys().map(String::as_str).collect();
+        Error::config(format!("there is no pipeline \"{name}\"")).hint(format!("known: {}", known.join(", ")))
+    })?;
+    let progress = Progress::new();
+    let report = pipeline::run::run(hub, pipeline, &|event| progress.show(&event)).await;
+    progress.finish();
+    report
+}
+
+/// A spinner on a terminal, plain lines otherwise.
+struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Self { bar }
+    }
+
+    fn show(&self, event: &Event) {
+        let line = line(event);
+        match (&self.bar, event) {
+            (Some(bar), Event::Pulled { .. }) => bar.set_message(line),
+            (Some(bar), _) => bar.println(line),
+            (None, _) => eprintln!("{line}"),
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// One line for people.
+fn line(event: &Event) -> String {
+    match event {
+        Event::Pulled { name, rows, quarantined, landed } => {
+            let what = if *landed { "landed" } else { "unchanged" };
+            match quarantined {
+                0 => format!("pulled   {name}: {rows} rows, {what}"),
+                bad => format!("pulled   {name}: {rows} rows, {what}, {bad} in quarantine"),
+            }
+        }
+        Event::SourceFailed { name, why } => format!("failed   {name}: {why}"),
+        Event::Built { force, rows, warnings } => {
+            let whose = force.as_deref().unwrap_or("the hub's tables");
+            match warnings {
+                0 => format!("built    {whose}: {rows} rows, all checks passed"),
+                warned => format!("built    {whose}: {rows} rows, {warned} checks warn"),
+            }
+        }
+        Event::Blocked { force, why } => {
+            format!(
+                "blocked  {}: {why}; the last good data is kept",
+                force.as_deref().unwrap_or("the hub's tables")
+            )
+        }
+        Event::Skipped { force } => format!("skipped  {force}: nothing has changed"),
+        Event::Released { release } => format!("released {release}"),
+        Event::Unchanged { release } => format!("release {release} still holds: nothing has changed"),
+    }
 }

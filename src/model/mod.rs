@@ -1,5 +1,11 @@
 //! 3 MODEL. Plain SQL files become tables, force by force; 4 CHECK gates what they wrote.
 
+pub mod build;
+pub mod check;
+pub mod graph;
+pub mod header;
+pub mod staging;
+
 use std::sync::Arc;
 
 /// The layer that a model's folder puts it in.

@@ -1,1 +1,60 @@
-//! pipeline.
+//! The only module that knows the order of the rooms: pull, land, build, check, release.
+
+mod assemble;
+mod pull;
+mod reference;
+pub mod run;
+
+/// What happens during a run, for whoever shows progress.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A source's entity has been pulled.
+    Pulled {
+        /// `source.entity`.
+        name: String,
+        /// Rows received.
+        rows: u64,
+        /// Rows that break their contract.
+        quarantined: u64,
+        /// Whether anything was landed.
+        landed: bool,
+    },
+    /// A source could not be read; its last good data is kept.
+    SourceFailed {
+        /// `source.entity`.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// The tables of a force (`None`: of the hub) have been made and checked.
+    Built {
+        /// The force's code.
+        force: Option<String>,
+        /// Rows in all tables.
+        rows: u64,
+        /// Checks that only warn and failed.
+        warnings: usize,
+    },
+    /// The tables of a force keep their last good state.
+    Blocked {
+        /// The force's code; `None` for hub-scope models.
+        force: Option<String>,
+        /// Why.
+        why: String,
+    },
+    /// Nothing has changed for a force since the last release.
+    Skipped {
+        /// The force's code.
+        force: String,
+    },
+    /// A release has been published.
+    Released {
+        /// Its number.
+        release: u64,
+    },
+    /// Everything is as in the last release; none was published.
+    Unchanged {
+        /// The last release's number.
+        release: u64,
+    },
+}

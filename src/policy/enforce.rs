@@ -1,9 +1,19 @@
 //! Sessions in which a principal sees what the roles grant, and nothing else exists.
 
+use super::system::{self, SystemTable, View};
+use crate::engine::CATALOG;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
+use crate::lake::snapshot::SnapshotTable;
 use crate::policy::roles::Principal;
+use crate::release::{self, RowsOf, TableVersion};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::prelude::SessionContext;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The layers that clients may read, if a role grants it; raw and staging are never served.
+const SERVED: [&str; 3] = ["conformed", "marts", "reference"];
 
 /// A session over one release.
 pub struct Pinned {
@@ -16,6 +26,62 @@ pub struct Pinned {
 /// A session over the newest release (or `release`) for `principal`: tables that are not granted
 /// are not registered; files of other forces never enter a scan. A fresh one for every statement,
 /// so nothing a statement does outlives it. An error when nothing has been released yet.
-pub async fn session(_hub: &Hub, _principal: &Principal, _release: Option<u64>) -> Result<Pinned> {
-    Err(Error::internal("not built yet"))
+pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> Result<Pinned> {
+    let manifest = match release {
+        Some(number) => release::manifest(&hub.lake, number).await?,
+        None => release::newest(&hub.lake).await?.ok_or_else(|| {
+            Error::query("nothing has been released yet").hint("`muster run` makes the first release")
+        })?,
+    };
+    let mut schemas: BTreeMap<String, MemorySchemaProvider> = BTreeMap::new();
+    for (path, pinned) in &manifest.tables {
+        let Some((layer, name)) = path.split_once('/').filter(|(layer, _)| SERVED.contains(layer)) else {
+            continue;
+        };
+        let granted = granted(hub, principal, path, &format!("{layer}.{name}"), pinned).await?;
+        if let Some(table) = granted {
+            add(schemas.entry(layer.to_string()).or_default(), name, table)?;
+        }
+    }
+    let number = manifest.release;
+    let view = Arc::new(View::new(hub, manifest, principal.clone()));
+    for kind in system::Kind::ALL {
+        if let Some(forces) = principal.forces_for(&format!("hub.{}", kind.name())) {
+            let table = Arc::new(SystemTable::new(kind, Arc::clone(&view), forces));
+            add(schemas.entry("hub".to_string()).or_default(), kind.name(), table)?;
+        }
+    }
+    let context = hub.engine.context();
+    let catalog = context.catalog(CATALOG).ok_or_else(|| Error::internal("a session without its catalog"))?;
+    for (name, schema) in schemas {
+        let registered = catalog.register_schema(&name, Arc::new(schema));
+        registered.map_err(|e| Error::internal("a schema could not be registered").because(e))?;
+    }
+    Ok(Pinned { release: number, context })
+}
+
+/// The table as far as `principal` may read it; `None` when it does not exist for them.
+async fn granted(
+    hub: &Hub,
+    principal: &Principal,
+    path: &str,
+    name: &str,
+    pinned: &TableVersion,
+) -> Result<Option<Arc<dyn TableProvider>>> {
+    let Some(forces) = principal.forces_for(name) else { return Ok(None) };
+    let visible = match &pinned.rows_of {
+        RowsOf::EachForce | RowsOf::Nobody => true,
+        RowsOf::Hub => principal.may_read_hub_table(name),
+        RowsOf::Force(_) => false,
+    };
+    if !visible {
+        return Ok(None);
+    }
+    let version = hub.lake.version(path, pinned.version).await?;
+    Ok(Some(Arc::new(SnapshotTable::of(&version, |force| forces.contains(force)))))
+}
+
+fn add(schema: &MemorySchemaProvider, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
+    let registered = schema.register_table(name.to_string(), table);
+    registered.map(drop).map_err(|e| Error::internal("a table could not be registered").because(e))
 }

@@ -2,3 +2,4 @@
 
 pub mod enforce;
 pub mod roles;
+pub mod system;

@@ -1,10 +1,141 @@
 //! A project folder, read and checked once. After this module there is no unchecked definition.
+//!
+//! Files are found in the project first and in the built-in library second; each is read key by
+//! key, then models are linked to what they read, ordered and planned over empty tables. Every
+//! step adds what it finds to one list, so that [`load`] returns either a checked [`Project`] or
+//! all that is wrong with it.
+
+mod column;
+mod connector;
+mod hub;
+mod library;
+mod models;
+mod pattern;
+mod pipeline;
+mod plan;
+mod problem;
+mod reader;
+mod reference;
+mod secret;
+mod tables;
+
+pub use library::{Library, builtin};
+pub use plan::lake_type;
+pub use problem::{Problem, Problems, count};
 
 use crate::connector::contract::Contract;
-use crate::model::Model;
+use crate::model::{Layer, Model};
 use crate::policy::roles::{Role, User};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use datafusion::arrow::datatypes::SchemaRef;
+use problem::{Doc, Found};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The file that makes a folder a project.
+pub const FILE: &str = "muster.toml";
+
+/// The files of the project that `muster init` writes, by path.
+pub const STARTER: [(&str, &str); 4] = [
+    (FILE, include_str!("starter/muster.toml")),
+    (".gitignore", include_str!("starter/gitignore")),
+    ("pipelines/nightly.toml", include_str!("starter/nightly.toml")),
+    ("sql/marts/leavers.sql", include_str!("starter/leavers.sql")),
+];
+
+/// Reads and checks the project in `dir`, with the built-in library behind it.
+pub fn load(dir: &Path) -> Result<Project, Problems> {
+    load_with(dir, &builtin())
+}
+
+/// Reads and checks the project in `dir`, with `library` behind it.
+pub fn load_with(dir: &Path, library: &Library) -> Result<Project, Problems> {
+    let found = Found::default();
+    let project = read(dir, library, &found);
+    match (project, found.into_problems()) {
+        (Some(project), None) => Ok(project),
+        (_, problems) => Err(problems.unwrap_or_default()),
+    }
+}
+
+fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
+    let text = std::fs::read_to_string(dir.join(FILE));
+    let message = |error| {
+        found.whole(
+            FILE,
+            1,
+            format!("cannot be read in {}: {error}", dir.display()),
+            "\"muster init <folder>\" writes a project to start from",
+        )
+    };
+    let mut settings = Doc::new(FILE, text.map_err(message).ok()?);
+    secret::hide(&mut settings);
+
+    let files = Library::read(&dir, found);
+    let search = library::Search { project: &files, builtin: library };
+    search.misplaced(found);
+    let connectors = search.connectors(found);
+    let systems = systems(&connectors, found);
+    let lists = search.files("sql/reference/", "csv", found);
+    let reference =
+        lists.iter().map(|(name, doc)| (name.clone(), reference::check(name, doc, found))).collect();
+
+    let mut drafts = models::read(&search, &connectors, found);
+    let mut tables: BTreeSet<String> = drafts.iter().map(|draft| draft.model.table()).collect();
+    tables.extend(lists.keys().map(|name| format!("reference.{name}")));
+    let hub::Settings { hub, forces, sources, roles, users } =
+        hub::check(&dir, &settings, &systems, &tables, found);
+    models::link(&mut drafts, &systems, &tables, found);
+    let order = models::order(&drafts, found);
+    let tables = tables::check(&drafts, &order, &systems, &reference, found)
+        .map_err(|error| {
+            found.whole(FILE, 1, format!("models cannot be planned: {}", error.strip_backtrace()), ())
+        })
+        .ok()?;
+
+    let pipelines = search.files("pipelines/", "toml", found);
+    let pipeline =
+        |(name, doc): (&String, &&Doc)| (name.clone(), pipeline::check(name, doc, &sources, found));
+    let pipelines = pipelines.iter().map(pipeline).collect();
+    let models = order.iter().map(|index| drafts[*index].model.clone()).collect();
+    let staging = drafts.into_iter().map(|draft| draft.model).filter(|m| m.layer == Layer::Staging).collect();
+    Some(Project {
+        dir,
+        hub,
+        forces,
+        sources,
+        systems,
+        staging,
+        models,
+        reference,
+        pipelines,
+        roles,
+        users,
+        tables,
+    })
+}
+
+fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
+    let mut systems = BTreeMap::new();
+    for library::Connector { name, toml, folder, .. } in connectors {
+        if !reader::is_slug(name) {
+            found.whole(folder, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
+        }
+        match toml {
+            Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, found)),
+            None => {
+                let message = format!("connector \"{name}\" has no connector.toml");
+                found.whole(
+                    folder,
+                    1,
+                    message,
+                    "a connector folder of the project replaces the built-in one whole",
+                );
+            }
+        }
+    }
+    systems
+}
 
 /// Everything a project folder and the built-in library define, checked.
 #[derive(Debug, Clone)]
@@ -31,6 +162,10 @@ pub struct Project {
     pub roles: BTreeMap<String, Role>,
     /// Users, by name.
     pub users: BTreeMap<String, User>,
+    /// The columns of every table of staging, conformed, marts and reference by `layer.name`, as
+    /// planned, with the types that the lake keeps. Staging has `force` and `source` first and
+    /// then every column that any mapping produces; tables of scope force have `force` first.
+    pub tables: BTreeMap<String, SchemaRef>,
 }
 
 /// `[hub]` and `[serve]` of `muster.toml`.
@@ -106,8 +241,10 @@ pub struct System {
 pub struct Reference {
     /// The table's name in schema `reference`.
     pub name: String,
-    /// The CSV text.
+    /// The CSV text, without a byte order mark.
     pub csv: String,
+    /// The names in its header row.
+    pub columns: Vec<String>,
     /// Where it was found, as shown in messages.
     pub file: String,
 }

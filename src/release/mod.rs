@@ -1,1 +1,175 @@
-//! release.
+//! 5 RELEASE. Publishes all tables at once by writing one manifest. Readers see a release or the
+//! one before, never a mixture.
+
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// The folder of the manifests in the lake.
+const FOLDER: &str = "releases";
+
+/// An immutable, numbered set of table versions, with the status of every force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The release's number, from 1, without gaps.
+    pub release: u64,
+    /// When it was published, microseconds since 1970.
+    pub published_at: i64,
+    /// The run that made it.
+    pub run: String,
+    /// The SHA-256 of the previous manifest's bytes; null for the first.
+    pub previous: Option<String>,
+    /// Every released table: its path in the lake → its version.
+    pub tables: BTreeMap<String, TableVersion>,
+    /// Every force of the project.
+    pub forces: BTreeMap<String, ForceStatus>,
+    /// What the hub-scope models were made from.
+    pub hub_fingerprint: String,
+}
+
+/// One table of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableVersion {
+    /// The Delta version.
+    pub version: u64,
+    /// Whose rows the table holds.
+    pub rows_of: RowsOf,
+    /// For code lists: the SHA-256 of the text they were made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Whose rows a table holds, which decides who may read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowsOf {
+    /// Partitioned by force.
+    EachForce,
+    /// Raw: one force's alone.
+    Force(String),
+    /// A hub-scope model over every force.
+    Hub,
+    /// Nobody's: a code list.
+    Nobody,
+}
+
+/// How good a force's data is in a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForceStatus {
+    /// The state of all its tables.
+    pub status: Status,
+    /// Why, when it is not fresh.
+    pub why: Option<String>,
+    /// Since when it has not been fresh, microseconds since 1970.
+    pub since: Option<i64>,
+    /// What its tables were made from: versions of raw, code lists, SQL, contracts.
+    pub fingerprint: String,
+    /// Its tables: `conformed.person` → what they hold.
+    pub datasets: BTreeMap<String, Dataset>,
+}
+
+/// How good a force's data is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Made from what every source last said.
+    Fresh,
+    /// A source could not be read; made from what it said before.
+    Stale,
+    /// A check blocks; the last good tables are kept.
+    Failed,
+    /// Nothing has been released yet.
+    Missing,
+}
+
+impl Status {
+    /// The word in tables and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Fresh => "fresh",
+            Status::Stale => "stale",
+            Status::Failed => "failed",
+            Status::Missing => "missing",
+        }
+    }
+}
+
+/// What one of a force's tables holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dataset {
+    /// Rows.
+    pub rows: u64,
+    /// Rows of the entities behind it that are in quarantine.
+    pub quarantined_rows: u64,
+    /// When the newest load behind it was committed, microseconds since 1970.
+    pub as_of: Option<i64>,
+}
+
+impl Manifest {
+    /// Whether the two say the same, apart from when, by which run and under which number.
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.tables == other.tables
+            && self.forces == other.forces
+            && self.hub_fingerprint == other.hub_fingerprint
+    }
+}
+
+/// The newest release; `None` when nothing has been released.
+pub async fn newest(lake: &Lake) -> Result<Option<Manifest>> {
+    match numbers(lake).await?.last() {
+        Some(number) => manifest(lake, *number).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The manifest of release `number`.
+pub async fn manifest(lake: &Lake, number: u64) -> Result<Manifest> {
+    let name = path(number);
+    let bytes = lake.get(&name).await.map_err(|e| {
+        Error::query(format!("there is no release {number}")).hint("`muster releases` lists them").because(e)
+    })?;
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Error::lake("the manifest cannot be read").at(&name).because(e))
+}
+
+/// The numbers of all releases, oldest first.
+pub async fn numbers(lake: &Lake) -> Result<Vec<u64>> {
+    let names = lake.list(FOLDER).await?;
+    Ok(names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect())
+}
+
+/// Publishes `manifest` as the release after `previous`, atomically. An error when another run
+/// has published that number first: nothing has changed then.
+pub async fn publish(lake: &Lake, manifest: &Manifest) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| Error::internal("a manifest").because(e))?;
+    let name = path(manifest.release);
+    match lake.put_if_absent(&name, bytes).await? {
+        true => Ok(()),
+        false => {
+            Err(Error::lake(format!("release {} was published by another run meanwhile", manifest.release))
+                .at(name)
+                .hint("run again; the other run's release stands"))
+        }
+    }
+}
+
+/// The SHA-256 of a published manifest's bytes, which the next one names.
+pub async fn hash(lake: &Lake, number: u64) -> Result<String> {
+    let bytes = lake.get(&path(number)).await?;
+    Ok(hex(&Sha256::digest(&bytes)))
+}
+
+/// Bytes as lowercase hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn path(number: u64) -> String {
+    format!("{FOLDER}/{number:020}.json")
+}

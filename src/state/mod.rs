@@ -2,6 +2,7 @@
 //! Losing it loses no data: cursors and releases are in the lake.
 
 pub mod queries;
+pub mod runs;
 
 use crate::error::{Error, Result};
 use sqlx::SqlitePool;

@@ -1,0 +1,369 @@
+//! One Delta table: opening a version, writing files that nobody can read yet, and committing.
+//!
+//! delta-rs is the commit log; the Parquet files are written by its own file writer but placed
+//! under their partition by us, which makes "replace one force" a commit of pure removes and
+//! adds: no row of another force can be touched, because no row is read.
+
+use crate::error::{Error, Result};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use deltalake_core::datafile::writer::{DeltaWriter, WriterConfig};
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, Add, LogicalFileView, MetadataExt, StructType, Transaction};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::table::config::TablePropertiesExt;
+use deltalake_core::table::state::DeltaTableState;
+use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::{Stream, StreamExt, TryStreamExt};
+use object_store::prefix::PrefixStore;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use url::Url;
+
+/// The partition column of every table but raw's and the hub-scope ones.
+pub const FORCE: &str = "force";
+
+/// Properties of every table the hub owns. delta-rs would otherwise delete history after 30 days,
+/// and it understands no interval longer than days.
+const PROPERTIES: [(&str, &str); 4] = [
+    ("delta.enableExpiredLogCleanup", "false"),
+    ("delta.logRetentionDuration", "interval 36500 days"),
+    ("delta.deletedFileRetentionDuration", "interval 36500 days"),
+    ("delta.checkpointInterval", "20"),
+];
+
+/// A Delta table of the lake, which may not exist yet.
+#[derive(Debug, Clone)]
+pub struct Table {
+    name: String,
+    dir: PathBuf,
+    /// Serialises this process's writers; other processes meet in the commit's put-if-absent.
+    writer: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A table as of one version: immutable, cheap to share.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The Delta version.
+    pub number: u64,
+    /// The schema, the partition column included (last).
+    pub schema: SchemaRef,
+    /// Whether the table is partitioned by force.
+    pub by_force: bool,
+    /// The folder that the files' paths are relative to.
+    pub dir: PathBuf,
+    /// The active files.
+    pub files: Vec<DataFile>,
+}
+
+/// A Parquet file of a table; not part of any version before it is committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Relative to the table's folder.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// The force, for tables partitioned by it.
+    pub force: Option<String>,
+    /// Delta statistics, as JSON.
+    pub stats: Option<String>,
+}
+
+/// What one commit changes.
+#[derive(Debug)]
+pub struct Commit {
+    /// What happens to the files.
+    pub change: Change,
+    /// The application transaction: committed at most once per id and number.
+    pub transaction: Option<(String, i64)>,
+    /// What the commit records beside the data.
+    pub metadata: Vec<(String, Value)>,
+}
+
+/// What a commit does to a table's files.
+#[derive(Debug)]
+pub enum Change {
+    /// Adds these.
+    Append(Vec<DataFile>),
+    /// Makes these the table's only files, whatever an unfinished run left in it.
+    Exactly(Vec<DataFile>),
+}
+
+impl Table {
+    pub(super) fn new(name: String, dir: PathBuf) -> Self {
+        Self { name, dir, writer: Arc::default() }
+    }
+
+    /// The table's name: its path in the lake.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The newest version, or the one asked for; `None` when the table does not exist.
+    pub async fn version(&self, number: Option<u64>) -> Result<Option<Version>> {
+        let Some(table) = self.open(number).await? else { return Ok(None) };
+        let snapshot = table.snapshot().map_err(|e| self.failed("read", e))?;
+        let by_force = snapshot.metadata().partition_columns().iter().any(|c| c == FORCE);
+        let files = snapshot
+            .log_data()
+            .iter()
+            .map(|file| DataFile {
+                path: file.path().into_owned(),
+                bytes: u64::try_from(file.size()).unwrap_or_default(),
+                rows: file.num_records().unwrap_or_default() as u64,
+                force: file.partition_values_map().remove(FORCE).flatten(),
+                stats: file.stats(),
+            })
+            .collect();
+        let schema = snapshot.snapshot().arrow_schema();
+        Ok(Some(Version { number: snapshot.version(), schema, by_force, dir: self.dir.clone(), files }))
+    }
+
+    /// The number of the newest version; `None` when the table does not exist.
+    pub async fn newest(&self) -> Result<Option<u64>> {
+        Ok(self.open(None).await?.and_then(|t| t.version()))
+    }
+
+    /// The number last committed under the transaction id `app`.
+    pub async fn transaction(&self, app: &str) -> Result<Option<i64>> {
+        let Some(table) = self.open(None).await? else { return Ok(None) };
+        let snapshot = table.snapshot().map_err(|e| self.failed("read", e))?;
+        let found = snapshot.snapshot().transaction_version(table.log_store().as_ref(), app).await;
+        found.map_err(|e| self.failed("read", e))
+    }
+
+    /// What commits recorded under `key` beside their data, newest first, with the version.
+    pub async fn recorded(&self, key: &str, up_to: Option<u64>) -> Result<Vec<Value>> {
+        let Some(table) = self.open(up_to).await? else { return Ok(Vec::new()) };
+        let history: Vec<_> = table.history(None).try_collect().await.map_err(|e| self.failed("read", e))?;
+        Ok(history.into_iter().filter_map(|mut commit| commit.info.remove(key)).collect())
+    }
+
+    /// Writes `rows` to new Parquet files under the partition of `force` (`None`: no partition).
+    /// The files belong to no version until they are committed. `schema` is the table's, without
+    /// the partition column; the table is made when it does not exist. Zero rows make no file.
+    pub async fn write<S, E>(
+        &self,
+        schema: &SchemaRef,
+        force: Option<&str>,
+        mut rows: S,
+    ) -> Result<Vec<DataFile>>
+    where
+        S: Stream<Item = std::result::Result<RecordBatch, E>> + Unpin,
+        Error: From<E>,
+    {
+        let table = self.ensure(schema, force.is_some()).await?;
+        let root = table.log_store().object_store(None);
+        let prefix = force.map(|f| format!("{FORCE}={f}"));
+        let store = match &prefix {
+            Some(prefix) => Arc::new(PrefixStore::new(root, prefix.as_str())),
+            None => root,
+        };
+        let snapshot = table.snapshot().map_err(|e| self.failed("write", e))?;
+        let config = WriterConfig::new(
+            Arc::clone(schema),
+            Vec::new(),
+            Some(writer_properties()?),
+            None,
+            None,
+            snapshot.table_config().num_indexed_cols(),
+            None,
+        );
+        let mut writer = DeltaWriter::new(store, config);
+        while let Some(batch) = rows.next().await {
+            let written = match batch {
+                Ok(batch) => writer.write(&batch).await.map_err(|e| self.failed("write", e)),
+                Err(e) => Err(Error::from(e)),
+            };
+            if let Err(error) = written {
+                // Half-written files stay invisible either way; the first error is the one to report.
+                writer.abort().await.ok();
+                return Err(error);
+            }
+        }
+        let adds = writer.close().await.map_err(|e| self.failed("write", e))?;
+        Ok(adds.into_iter().map(|add| data_file(add, prefix.as_deref(), force)).collect())
+    }
+
+    /// Commits `change` as one new version and returns its number. A transaction number that has
+    /// been committed before is not committed again: the newest version is returned.
+    pub async fn commit(&self, schema: &SchemaRef, by_force: bool, change: Commit) -> Result<u64> {
+        let _one_writer = self.writer.lock().await;
+        let table = self.ensure(schema, by_force).await?;
+        let state = table.snapshot().map_err(|e| self.failed("commit", e))?;
+        let log = table.log_store();
+        let mut properties =
+            CommitProperties::default().with_metadata(change.metadata).with_cleanup_expired_logs(Some(false));
+        if let Some((app, number)) = &change.transaction {
+            let last = state.snapshot().transaction_version(log.as_ref(), app).await;
+            if last.map_err(|e| self.failed("commit", e))? >= Some(*number) {
+                return Ok(state.version());
+            }
+            properties = properties.with_application_transaction(Transaction::new(app, *number));
+        }
+        let mut actions = Vec::new();
+        if let Some(metadata) = self.evolved(&table, schema)? {
+            actions.push(Action::Metadata(metadata));
+        }
+        let mode = match &change.change {
+            Change::Append(_) => SaveMode::Append,
+            Change::Exactly(_) => SaveMode::Overwrite,
+        };
+        match change.change {
+            Change::Append(files) => actions.extend(files.iter().map(|f| Action::Add(add_action(f)))),
+            Change::Exactly(files) => {
+                actions.extend(difference(state, &files));
+                if actions.is_empty() {
+                    return Ok(state.version());
+                }
+            }
+        }
+        let partition_by = by_force.then(|| vec![FORCE.to_string()]);
+        let operation = DeltaOperation::Write { mode, partition_by, predicate: None };
+        let commit = CommitBuilder::from(properties).with_actions(actions).build(
+            Some(state.snapshot()),
+            log,
+            operation,
+        );
+        Ok(commit.await.map_err(|e| self.failed("commit", e))?.version())
+    }
+
+    async fn open(&self, number: Option<u64>) -> Result<Option<DeltaTable>> {
+        if !self.dir.join("_delta_log").is_dir() {
+            return Ok(None);
+        }
+        let url = self.url()?;
+        let mut builder = DeltaTableBuilder::from_url(url).map_err(|e| self.failed("open", e))?;
+        if let Some(number) = number {
+            builder = builder.with_version(number);
+        }
+        match builder.load().await {
+            Ok(table) => Ok(Some(table)),
+            // The folder exists but its first commit does not, after a crash while it was made.
+            Err(DeltaTableError::NotATable(_)) if number.is_none() => Ok(None),
+            Err(e) => Err(self.failed("open", e)),
+        }
+    }
+
+    /// Opens the table, making it with the hub's properties when it does not exist.
+    async fn ensure(&self, schema: &SchemaRef, by_force: bool) -> Result<DeltaTable> {
+        if let Some(table) = self.open(None).await? {
+            return Ok(table);
+        }
+        std::fs::create_dir_all(&self.dir).map_err(|e| self.failed("make", e))?;
+        let columns = kernel_schema(&table_schema(schema, by_force)).map_err(|e| self.failed("make", e))?;
+        let made = CreateBuilder::new()
+            .with_location(self.url()?)
+            .with_columns(columns.fields().cloned())
+            .with_partition_columns(by_force.then_some(FORCE))
+            .with_configuration(PROPERTIES.map(|(k, v)| (k.to_string(), Some(v.to_string()))))
+            .await;
+        match made {
+            Ok(table) => Ok(table),
+            // Another process made it first; its table is as good.
+            Err(e) => self.open(None).await?.ok_or_else(|| self.failed("make", e)),
+        }
+    }
+
+    /// The metadata action that brings the table to `schema`, if it has another one.
+    fn evolved(
+        &self,
+        table: &DeltaTable,
+        schema: &SchemaRef,
+    ) -> Result<Option<deltalake_core::kernel::Metadata>> {
+        let state = table.snapshot().map_err(|e| self.failed("commit", e))?;
+        let by_force = !state.metadata().partition_columns().is_empty();
+        let wanted = kernel_schema(&table_schema(schema, by_force)).map_err(|e| self.failed("commit", e))?;
+        if *state.schema() == wanted {
+            return Ok(None);
+        }
+        let changed = state.metadata().clone().with_schema(&wanted);
+        changed.map(Some).map_err(|e| self.failed("commit", e))
+    }
+
+    fn url(&self) -> Result<Url> {
+        Url::from_directory_path(&self.dir)
+            .map_err(|()| Error::lake("the lake's folder is not an absolute path").at(self.dir.display()))
+    }
+
+    fn failed(&self, what: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::lake(format!("could not {what} the table")).at(&self.name).because(cause)
+    }
+}
+
+/// The removes and adds that turn the table's files into exactly `files`.
+fn difference(state: &DeltaTableState, files: &[DataFile]) -> Vec<Action> {
+    let wanted: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let active: Vec<LogicalFileView> = state.log_data().into_iter().collect();
+    let present: HashSet<String> = active.iter().map(|file| file.path().into_owned()).collect();
+    let removes = active.iter().filter(|file| !wanted.contains(file.path().as_ref()));
+    let removes = removes.map(|file| Action::Remove(file.remove_action(true)));
+    let adds = files.iter().filter(|file| !present.contains(&file.path));
+    removes.chain(adds.map(|file| Action::Add(add_action(file)))).collect()
+}
+
+/// zstd at its fastest level: the extracts are text-like, and reading is bound by decoding.
+fn writer_properties() -> Result<WriterProperties> {
+    let level = ZstdLevel::try_new(1).map_err(|e| Error::internal("zstd level").because(e))?;
+    Ok(WriterProperties::builder().set_compression(Compression::ZSTD(level)).build())
+}
+
+/// `schema` with the partition column at its end.
+fn table_schema(schema: &SchemaRef, by_force: bool) -> Schema {
+    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+    if by_force {
+        let force = datafusion::arrow::datatypes::Field::new(
+            FORCE,
+            datafusion::arrow::datatypes::DataType::Utf8,
+            false,
+        );
+        fields.push(Arc::new(force));
+    }
+    Schema::new(fields)
+}
+
+fn kernel_schema(
+    schema: &Schema,
+) -> std::result::Result<StructType, Box<dyn std::error::Error + Send + Sync>> {
+    use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+    let kernel: StructType = schema.try_into_kernel()?;
+    Ok(kernel)
+}
+
+fn data_file(add: Add, prefix: Option<&str>, force: Option<&str>) -> DataFile {
+    let rows = add
+        .stats
+        .as_deref()
+        .and_then(|s| serde_json::from_str::<Value>(s).ok())
+        .and_then(|s| s.get("numRecords").and_then(Value::as_u64))
+        .unwrap_or_default();
+    let path = prefix.map_or_else(|| add.path.clone(), |p| format!("{p}/{}", add.path));
+    let bytes = u64::try_from(add.size).unwrap_or_default();
+    DataFile { path, bytes, rows, force: force.map(str::to_string), stats: add.stats }
+}
+
+fn add_action(file: &DataFile) -> Add {
+    let partition_values: HashMap<_, _> =
+        file.force.iter().map(|f| (FORCE.to_string(), Some(f.clone()))).collect();
+    Add {
+        path: file.path.clone(),
+        partition_values,
+        size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+        modification_time: chrono::Utc::now().timestamp_millis(),
+        data_change: true,
+        stats: file.stats.clone(),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    }
+}

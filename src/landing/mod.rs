@@ -1,0 +1,275 @@
+//! 2 LANDING. Appends a load to raw: rows good and bad, control totals and transaction id, in one
+//! commit. A crash at any point means that the load happened once or not at all.
+
+pub mod current;
+mod diff;
+
+use crate::connector::contract::{Contract, Mode};
+use crate::connector::{Extract, SourceFile, Totals};
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use crate::lake::delta::{Change, Commit, Table, Version};
+use chrono::{DateTime, Utc};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use diff::Differ;
+pub(crate) use diff::column;
+use futures::stream;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The key under which a commit of raw records its [`Load`].
+const RECORDED: &str = "muster.load";
+
+/// Open rows from which on the share of disappearing rows is guarded; a list of three that loses
+/// two is ordinary.
+const GUARDED_FROM: u64 = 100;
+
+/// Where raw keeps an entity of a source.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The force's code.
+    pub force: String,
+    /// The source's name.
+    pub source: String,
+    /// The entity's name.
+    pub entity: String,
+}
+
+impl Place {
+    /// The table's path in the lake.
+    pub fn table(&self) -> String {
+        format!("raw/{}/{}/{}", self.force, self.source, self.entity)
+    }
+}
+
+/// One successful pull of one entity of one source, as its commit records it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Load {
+    /// The load's number in its table, from 1.
+    pub load: i64,
+    /// The force's code.
+    pub force: String,
+    /// The source's name.
+    pub source: String,
+    /// The entity's name.
+    pub entity: String,
+    /// When the load was committed, microseconds since 1970.
+    pub loaded_at: i64,
+    /// The file's name, for file transports.
+    pub file: Option<String>,
+    /// The SHA-256 of the file's bytes.
+    pub sha256: Option<String>,
+    /// Rows at the source, if it says.
+    pub source_rows: Option<u64>,
+    /// Rows received: accepted + quarantined.
+    pub received_rows: u64,
+    /// Rows that keep their contract.
+    pub accepted_rows: u64,
+    /// Rows that break it.
+    pub quarantined_rows: u64,
+    /// Rows landed because their key was not open.
+    pub inserted_rows: u64,
+    /// Rows landed because their values differ from the open ones.
+    pub changed_rows: u64,
+    /// Keys closed because the source no longer has them.
+    pub deleted_rows: u64,
+    /// Keys that the source no longer shows but that stay open, because rows with unreadable keys
+    /// may be theirs.
+    pub withheld_rows: u64,
+    /// Control sums: column, sum at the source (if it says), sum received.
+    pub sums: Vec<(String, Option<String>, String)>,
+}
+
+/// What a pull did.
+#[derive(Debug, Clone)]
+pub enum Landed {
+    /// A commit was made.
+    Load(Box<Load>),
+    /// The source holds what raw holds; nothing was written.
+    Unchanged {
+        /// Rows received, all of them known.
+        received_rows: u64,
+    },
+}
+
+/// The files of `place` that have been landed, as SHA-256.
+pub async fn landed_files(lake: &Lake, place: &Place) -> Result<HashSet<String>> {
+    Ok(loads(lake, place, None).await?.into_iter().filter_map(|load| load.sha256).collect())
+}
+
+/// Every load of `place` up to a version of its table, newest first.
+pub async fn loads(lake: &Lake, place: &Place, up_to: Option<u64>) -> Result<Vec<Load>> {
+    let recorded = lake.table(&place.table()).recorded(RECORDED, up_to).await?;
+    let parse = |value| {
+        serde_json::from_value(value)
+            .map_err(|e| Error::lake("the record of a load cannot be read").at(place.table()).because(e))
+    };
+    recorded.into_iter().map(parse).collect()
+}
+
+/// Lands what `extract` brings. Nothing is written unless the extract reaches its end; the rows
+/// become visible in one commit.
+pub async fn land(
+    lake: &Lake,
+    place: &Place,
+    contract: &Contract,
+    file: Option<&SourceFile>,
+    extract: Extract,
+) -> Result<Landed> {
+    let table = lake.table(&place.table());
+    if let Some(file) = file {
+        keep_file(lake, place, file).await?;
+    }
+    let open = table.version(None).await?;
+    let schema = raw_schema(contract, open.as_ref(), place)?;
+    let app = place.table();
+    let load = table.transaction(&app).await?.unwrap_or(0) + 1;
+    let loaded_at = Utc::now();
+    let open_rows = current::open_state(open.as_ref()).await?;
+    let mut differ = Differ::new(open_rows, extract, Arc::clone(&schema), load, loaded_at, contract.mode);
+    let rows = Box::pin(stream::unfold(&mut differ, |differ| async move {
+        differ.next().await.map(|batch| (batch, differ))
+    }));
+    let files = table.write(&schema, None, rows).await?;
+    let outcome = differ.finish()?;
+    guard(place, contract, &outcome)?;
+    if files.is_empty() && file.is_none() && open.is_some() {
+        return Ok(Landed::Unchanged { received_rows: outcome.totals.received_rows });
+    }
+    let load = outcome.load(place, file, load, loaded_at);
+    let recorded = serde_json::to_value(&load).map_err(|e| Error::internal("a load's record").because(e))?;
+    let commit = Commit {
+        change: Change::Append(files),
+        transaction: Some((app, load.load)),
+        metadata: vec![(RECORDED.to_string(), recorded)],
+    };
+    table.commit(&schema, false, commit).await?;
+    tracing::info!(
+        force = place.force,
+        source = place.source,
+        entity = place.entity,
+        rows = load.received_rows,
+        "landed"
+    );
+    Ok(Landed::Load(Box::new(load)))
+}
+
+/// What a differ counted.
+#[derive(Debug)]
+struct Outcome {
+    totals: Totals,
+    open_before: u64,
+    accepted: u64,
+    quarantined: u64,
+    inserted: u64,
+    changed: u64,
+    deleted: u64,
+    withheld: u64,
+}
+
+impl Outcome {
+    fn load(&self, place: &Place, file: Option<&SourceFile>, load: i64, loaded_at: DateTime<Utc>) -> Load {
+        let sums = self.totals.sums.iter();
+        Load {
+            load,
+            force: place.force.clone(),
+            source: place.source.clone(),
+            entity: place.entity.clone(),
+            loaded_at: loaded_at.timestamp_micros(),
+            file: file.map(|f| f.name.clone()),
+            sha256: file.map(|f| f.sha256.clone()),
+            source_rows: self.totals.source_rows,
+            received_rows: self.totals.received_rows,
+            accepted_rows: self.accepted,
+            quarantined_rows: self.quarantined,
+            inserted_rows: self.inserted,
+            changed_rows: self.changed,
+            deleted_rows: self.deleted,
+            withheld_rows: self.withheld,
+            sums: sums
+                .map(|(column, sum)| (column.clone(), sum.source.clone(), sum.received.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// Refuses a load that does not balance, and one that would close too much of what was open.
+fn guard(place: &Place, contract: &Contract, outcome: &Outcome) -> Result<()> {
+    let received = outcome.totals.received_rows;
+    let counted = outcome.accepted + outcome.quarantined;
+    if received != counted || outcome.totals.source_rows.is_some_and(|rows| rows != received) {
+        let at_source = outcome.totals.source_rows.map_or("not counted".to_string(), |n| n.to_string());
+        return Err(Error::contract(format!(
+            "the load does not balance: {at_source} rows at the source, {received} received, {counted} accepted or quarantined"
+        ))
+        .at(format!("{}.{}", place.source, place.entity))
+        .hint("pull again; the last good data is kept"));
+    }
+    let share = outcome.deleted as f64 / (outcome.open_before.max(1)) as f64;
+    let emptied = received == 0 && outcome.open_before > 0;
+    if emptied || (outcome.open_before >= GUARDED_FROM && share > contract.max_drop) {
+        return Err(Error::source(format!(
+            "the source shrank: {} of {} known rows are gone, more than max_drop = {} allows",
+            outcome.deleted, outcome.open_before, contract.max_drop
+        ))
+        .at(format!("{}.{}", place.source, place.entity))
+        .hint("if the rows are really gone, raise max_drop in the entity's contract for one run; the last good data is kept"));
+    }
+    Ok(())
+}
+
+/// Keeps the file as received, byte for byte, before anything is said about it.
+async fn keep_file(lake: &Lake, place: &Place, file: &SourceFile) -> Result<()> {
+    let name = format!("files/{}/{}/{}", place.force, place.source, file.sha256);
+    lake.put_if_absent(&name, file.bytes.clone()).await.map(drop)
+}
+
+/// The columns of a raw table: the hub's own, the contract's, then those that the contract no
+/// longer names but older loads carry.
+fn raw_schema(contract: &Contract, open: Option<&Version>, place: &Place) -> Result<SchemaRef> {
+    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let errors = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
+    let mut fields = vec![
+        Field::new("_load", DataType::Int64, true),
+        Field::new("_row", DataType::Int64, true),
+        Field::new("_op", DataType::Utf8, true),
+        Field::new("_key_hash", DataType::Binary, true),
+        Field::new("_row_hash", DataType::Binary, true),
+        Field::new("_loaded_at", instant, true),
+        Field::new("_file", DataType::Utf8, true),
+        Field::new("_errors", errors, true),
+        Field::new("_raw", DataType::Utf8, true),
+    ];
+    fields.extend(contract.schema().fields().iter().map(|f| f.as_ref().clone()));
+    for old in open.iter().flat_map(|version| version.schema.fields()) {
+        match fields.iter().find(|f| f.name() == old.name()) {
+            None => fields.push(old.as_ref().clone()),
+            Some(new) if contract.column(new.name()).is_some() && new.data_type() != old.data_type() => {
+                return Err(Error::contract(format!(
+                    "column \"{}\" was {} in earlier loads and is {} now",
+                    new.name(),
+                    old.data_type(),
+                    new.data_type()
+                ))
+                .at(format!("{}.{}", place.source, place.entity))
+                .hint("raw is never rewritten: give the column another name in the contract and map it with `from`"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Whether rows of this mode land only where they differ.
+fn lands_differences(mode: Mode) -> bool {
+    match mode {
+        Mode::Diff => true,
+        Mode::Replace => false,
+    }
+}
+
+/// The raw table of `place`, for readers.
+pub fn table(lake: &Lake, place: &Place) -> Table {
+    lake.table(&place.table())
+}

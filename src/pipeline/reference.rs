@@ -1,0 +1,49 @@
+//! Code lists: CSV text of the project as tables of the lake, so that a release pins them too.
+
+use crate::engine::lake_schema;
+use crate::error::{Error, Result};
+use crate::hub::Hub;
+use crate::lake::delta::{Change, Commit, Version};
+use crate::project::Reference;
+use crate::release::{Manifest, hex};
+use datafusion::arrow::csv::ReaderBuilder;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use futures::stream;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Lands every code list whose text is not the released one; returns the version and the text's
+/// SHA-256 of each.
+pub(super) async fn land(
+    hub: &Hub,
+    previous: Option<&Manifest>,
+) -> Result<BTreeMap<String, (Arc<Version>, String)>> {
+    let mut landed = BTreeMap::new();
+    for list in hub.project.reference.values() {
+        let name = format!("reference/{}", list.name);
+        let sha256 = hex(&Sha256::digest(list.csv.as_bytes()));
+        let released = previous.and_then(|p| p.tables.get(&name));
+        let released = released.filter(|t| t.sha256.as_deref() == Some(sha256.as_str()));
+        let version = match released {
+            Some(released) => released.version,
+            None => write(hub, list, &name).await?,
+        };
+        landed.insert(list.name.clone(), (hub.lake.version(&name, version).await?, sha256));
+    }
+    Ok(landed)
+}
+
+async fn write(hub: &Hub, list: &Reference, name: &str) -> Result<u64> {
+    let failed = |e| Error::config("the code list cannot be read as CSV").at(&list.file).because(e);
+    let header = list.csv.lines().next().unwrap_or_default();
+    let columns = header.trim_start_matches('\u{feff}').split(',').map(|c| c.trim().trim_matches('"'));
+    let schema = Schema::new(columns.map(|c| Field::new(c, DataType::Utf8, true)).collect::<Vec<_>>());
+    let schema = lake_schema(&schema)?;
+    let reader = ReaderBuilder::new(Arc::clone(&schema)).with_header(true).build(list.csv.as_bytes());
+    let batches: Vec<_> = reader.map_err(failed)?.collect::<std::result::Result<_, _>>().map_err(failed)?;
+    let table = hub.lake.table(name);
+    let files = table.write(&schema, None, stream::iter(batches.into_iter().map(Ok::<_, Error>))).await?;
+    let commit = Commit { change: Change::Exactly(files), transaction: None, metadata: Vec::new() };
+    table.commit(&schema, false, commit).await
+}

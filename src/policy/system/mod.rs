@@ -1,0 +1,166 @@
+//! Schema `hub`: what the hub knows of itself, as tables under the same policy as all others.
+//! A row that belongs to a force is seen by those who may read that force; a row that belongs to
+//! the hub as a whole, by those who may read every force.
+
+mod record;
+mod rows;
+
+use super::roles::{Forces, Principal};
+use crate::engine::Engine;
+use crate::hub::Hub;
+use crate::lake::Lake;
+use crate::release::Manifest;
+use crate::state::State;
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::catalog::memory::MemorySourceConfig;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::TableType;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use std::sync::Arc;
+
+/// The system tables; a closed set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One row per load: what was read, accepted, quarantined, landed.
+    Loads,
+    /// One row per row that breaks its contract and reason.
+    Quarantine,
+    /// One row per step of a run.
+    Runs,
+    /// One row per run, force and check.
+    Checks,
+    /// One row per release and force.
+    Releases,
+    /// One row per force and dataset of the release.
+    Coverage,
+    /// One row per statement.
+    Queries,
+}
+
+impl Kind {
+    /// Every system table.
+    pub const ALL: [Kind; 7] = [
+        Kind::Loads,
+        Kind::Quarantine,
+        Kind::Runs,
+        Kind::Checks,
+        Kind::Releases,
+        Kind::Coverage,
+        Kind::Queries,
+    ];
+
+    /// The table's name in schema `hub`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Loads => "loads",
+            Kind::Quarantine => "quarantine",
+            Kind::Runs => "runs",
+            Kind::Checks => "checks",
+            Kind::Releases => "releases",
+            Kind::Coverage => "coverage",
+            Kind::Queries => "queries",
+        }
+    }
+
+    /// The table's columns.
+    pub fn schema(self) -> SchemaRef {
+        let columns: &[(&str, Column)] = match self {
+            Kind::Loads => rows::LOADS,
+            Kind::Quarantine => rows::QUARANTINE,
+            Kind::Releases => rows::RELEASES,
+            Kind::Coverage => rows::COVERAGE,
+            Kind::Runs => record::RUNS,
+            Kind::Checks => record::CHECKS,
+            Kind::Queries => record::QUERIES,
+        };
+        let field = |(name, column): &(&str, Column)| Field::new(*name, column.arrow(), true);
+        Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+    }
+}
+
+/// The types that system tables are made of.
+#[derive(Debug, Clone, Copy)]
+enum Column {
+    Text,
+    Int,
+    Instant,
+}
+
+impl Column {
+    fn arrow(self) -> DataType {
+        match self {
+            Column::Text => DataType::Utf8,
+            Column::Int => DataType::Int64,
+            Column::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
+/// What the system tables of one session are computed from.
+#[derive(Debug)]
+pub struct View {
+    lake: Lake,
+    state: State,
+    engine: Engine,
+    manifest: Manifest,
+    principal: Principal,
+}
+
+impl View {
+    /// The hub as `principal` sees it in one release.
+    pub fn new(hub: &Hub, manifest: Manifest, principal: Principal) -> Self {
+        let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
+        Self { lake, state, engine, manifest, principal }
+    }
+}
+
+/// One system table, computed when it is scanned.
+#[derive(Debug)]
+pub struct SystemTable {
+    kind: Kind,
+    view: Arc<View>,
+    forces: Forces,
+}
+
+impl SystemTable {
+    /// The table `kind` with the rows of `forces`.
+    pub fn new(kind: Kind, view: Arc<View>, forces: Forces) -> Self {
+        Self { kind, view, forces }
+    }
+}
+
+#[async_trait]
+impl TableProvider for SystemTable {
+    fn schema(&self) -> SchemaRef {
+        self.kind.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (view, forces) = (&*self.view, &self.forces);
+        let computed = match self.kind {
+            Kind::Loads => rows::loads(view, forces).await,
+            Kind::Quarantine => rows::quarantine(view, forces).await,
+            Kind::Releases => rows::releases(view, forces).await,
+            Kind::Coverage => rows::coverage(view, forces),
+            Kind::Runs => record::runs(view, forces).await,
+            Kind::Checks => record::checks(view, forces).await,
+            Kind::Queries => record::queries(view, forces).await,
+        };
+        let batch = computed.map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let exec = MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?;
+        Ok(exec)
+    }
+}

@@ -1,0 +1,285 @@
+//! `muster.toml` → the hub, its forces, sources, roles and users.
+
+use super::problem::{Doc, Found, known};
+use super::reader::{self, SLUG, Section, Text, is_slug};
+use super::secret;
+use super::{Address, Force, Hub, Source, System, Tls};
+use crate::policy::roles::{Forces, Role, User};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What `muster.toml` says.
+pub(super) struct Settings {
+    pub(super) hub: Hub,
+    pub(super) forces: BTreeMap<String, Force>,
+    pub(super) sources: BTreeMap<String, Source>,
+    pub(super) roles: BTreeMap<String, Role>,
+    pub(super) users: BTreeMap<String, User>,
+}
+
+/// Reads `muster.toml`; `tables` are the names (`layer.name`) that a role can grant.
+pub(super) fn check(
+    dir: &Path,
+    doc: &Doc,
+    systems: &BTreeMap<String, System>,
+    tables: &BTreeSet<String>,
+    found: &Found,
+) -> Settings {
+    reader::read(doc, found, |mut root| {
+        let hub = match root.section("hub") {
+            Some(section) => hub(dir, section),
+            None => {
+                found.whole(&doc.file, 1, "there is no [hub]", "for example: [hub] with name = \"My hub\"");
+                Hub::at(dir)
+            }
+        };
+        let forces: BTreeMap<_, _> = root.sections("forces", "force").into_iter().map(force).collect();
+        let sources = root.sections("sources", "source").into_iter();
+        let sources: BTreeMap<_, _> =
+            sources.filter_map(|(name, section)| source(dir, &name, section, &forces, systems)).collect();
+        let roles = root.sections("roles", "role").into_iter();
+        let roles: BTreeMap<_, _> =
+            roles.map(|(name, section)| role(&name, section, &forces, tables)).collect();
+        let users = root.sections("users", "user").into_iter();
+        let users = users.map(|(name, section)| user(&name, section, &roles)).collect();
+        root.finish();
+        Settings { hub, forces, sources, roles, users }
+    })
+}
+
+impl Hub {
+    /// A hub with every setting at its default.
+    fn at(dir: &Path) -> Self {
+        Self {
+            name: String::new(),
+            lake: dir.join("lake"),
+            state: dir.join("state.db"),
+            flight: "127.0.0.1:32010".into(),
+            tls: None,
+        }
+    }
+}
+
+fn hub(dir: &Path, mut section: Section<'_>) -> Hub {
+    let mut hub = Hub::at(dir);
+    if let Some(name) = section.required("name", "\"My hub\"") {
+        hub.name = name.value.into();
+    }
+    if let Some(lake) = section.text("lake") {
+        if let Some((scheme, _)) = lake.value.split_once("://") {
+            let message = format!("a lake at \"{scheme}://\" is not available in this build yet");
+            section.problem(lake.span, message, "use a folder");
+        } else {
+            hub.lake = dir.join(lake.value);
+        }
+    }
+    if let Some(state) = section.text("state") {
+        match state.value.strip_prefix("sqlite:") {
+            Some(path) => hub.state = dir.join(path),
+            None => section.problem(
+                state.span,
+                "only SQLite can keep the state in this build",
+                "for example state = \"sqlite:state.db\"",
+            ),
+        }
+    }
+    if let Some(flight) = section.text("flight") {
+        let port = flight.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        if port.is_none() {
+            section.problem(
+                flight.span.clone(),
+                "not an address and port",
+                "for example \"127.0.0.1:32010\"",
+            );
+        }
+        hub.flight = flight.value.into();
+    }
+    hub.tls = section.section("tls").and_then(|tls| self::tls(dir, tls));
+    section.finish();
+    hub
+}
+
+fn tls(dir: &Path, mut section: Section<'_>) -> Option<Tls> {
+    let mut file = |key, example| -> Option<PathBuf> {
+        let path = section.required(key, example)?;
+        let full = dir.join(path.value);
+        if !full.is_file() {
+            section.problem(
+                path.span,
+                format!("there is no file \"{}\"", path.value),
+                "paths start at the project folder",
+            );
+        }
+        Some(full)
+    };
+    let (certificate, key) = (file("certificate", "\"server.pem\""), file("key", "\"server.key\""));
+    section.finish();
+    Some(Tls { certificate: certificate?, key: key? })
+}
+
+fn force((code, mut section): (Text<'_>, Section<'_>)) -> (String, Force) {
+    if !is_slug(code.value) {
+        section.wrong(format!("the force code \"{}\" is not a slug", code.value), SLUG);
+    }
+    let force = Force {
+        code: code.value.into(),
+        name: section
+            .required("name", "\"Bedfordshire Police\"")
+            .map_or(code.value, |name| name.value)
+            .into(),
+        ons_code: section.text("ons_code").map(|code| code.value.into()),
+    };
+    section.finish();
+    (force.code.clone(), force)
+}
+
+fn source(
+    dir: &Path,
+    name: &Text<'_>,
+    mut section: Section<'_>,
+    forces: &BTreeMap<String, Force>,
+    systems: &BTreeMap<String, System>,
+) -> Option<(String, Source)> {
+    if !is_slug(name.value) {
+        section.wrong(format!("the source name \"{}\" is not a slug", name.value), SLUG);
+    }
+    let force = named(&mut section, "force", forces);
+    let system = named(&mut section, "system", systems);
+    let address = section.required("address", "\"file:drop\"");
+    let address = address.and_then(|address| self::address(dir, &section, &address));
+    secret::check(dir, &mut section, "password");
+    if let (Some(system), Some(address)) = (system.and_then(|name| systems.get(name)), &address) {
+        reachable(&section, system, address);
+    }
+    section.finish();
+    let source =
+        Source { name: name.value.into(), force: force?.into(), system: system?.into(), address: address? };
+    Some((name.value.into(), source))
+}
+
+/// The text of a key that must be one of the names in `all`.
+fn named<'a, T>(section: &mut Section<'a>, key: &'static str, all: &BTreeMap<String, T>) -> Option<&'a str> {
+    let text = section.required(key, "\"…\"")?;
+    if !all.contains_key(text.value) {
+        let hint = known(&format!("{key}s"), text.value, all.keys().map(String::as_str));
+        section.problem(text.span, format!("unknown {key} \"{}\"", text.value), hint);
+    }
+    Some(text.value)
+}
+
+fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {
+    const PLANNED: [&str; 7] = ["postgres", "mysql", "odbc", "s3", "sftp", "https", "http"];
+    let example = "for example \"sqlite:hr.db\" or \"file:drop\"";
+    // The rest of an address may hold a password; only its scheme is ever shown.
+    let (scheme, rest) = text.value.split_once(':').unwrap_or((text.value, ""));
+    let path = dir.join(rest.strip_prefix("//").unwrap_or(rest));
+    let known = matches!(scheme, "sqlite" | "file");
+    match scheme {
+        _ if known && rest.is_empty() => {
+            section.problem(text.span.clone(), format!("\"{scheme}:\" needs a path"), example);
+            None
+        }
+        "sqlite" => Some(Address::Sqlite(path)),
+        "file" => Some(Address::Folder(path)),
+        scheme if PLANNED.contains(&scheme) => {
+            let message = format!("a source at \"{scheme}:\" is not available in this build yet");
+            section.problem(text.span.clone(), message, example);
+            None
+        }
+        _ => {
+            section.problem(text.span.clone(), "not an address of a source", example);
+            None
+        }
+    }
+}
+
+/// Reports the entities of `system` that cannot be read over the source's transport.
+fn reachable(section: &Section<'_>, system: &System, address: &Address) {
+    let (what, missing): (_, fn(&crate::connector::contract::Contract) -> bool) = match address {
+        Address::Sqlite(_) => ("table", |contract| contract.table.is_none()),
+        Address::Folder(_) => ("file", |contract| contract.file.is_none()),
+    };
+    let names: Vec<&str> =
+        system.entities.values().filter(|c| missing(c)).map(|c| c.entity.as_str()).collect();
+    if !names.is_empty() {
+        let message =
+            format!("system \"{}\" has entities without a {what}: {}", system.name, names.join(", "));
+        let hint = format!("such a source needs a {what} in the contract of every entity");
+        section.problem(section.place("address"), message, hint);
+    }
+}
+
+fn role(
+    name: &Text<'_>,
+    mut section: Section<'_>,
+    forces: &BTreeMap<String, Force>,
+    tables: &BTreeSet<String>,
+) -> (String, Role) {
+    let given = section.texts("forces");
+    if !section.has("forces") {
+        section.wrong(format!("role \"{}\" has no forces", name.value), "forces = [\"beds\"] or [\"*\"]");
+    }
+    let all = given.iter().any(|force| force.value == "*");
+    for force in given.iter().filter(|f| f.value != "*" && !forces.contains_key(f.value)) {
+        let hint = known("forces", force.value, forces.keys().map(String::as_str));
+        section.problem(force.span.clone(), format!("unknown force \"{}\"", force.value), hint);
+    }
+    let patterns = section.texts("tables");
+    if !section.has("tables") {
+        section.wrong(format!("role \"{}\" has no tables", name.value), "tables = [\"marts.*\"]");
+    }
+    for pattern in &patterns {
+        table_pattern(&section, pattern, tables);
+    }
+    section.finish();
+    let only = given.iter().map(|force| force.value.into()).collect();
+    let role = Role {
+        name: name.value.into(),
+        forces: if all { Forces::All } else { Forces::Only(only) },
+        tables: patterns.iter().map(|pattern| pattern.value.into()).collect(),
+    };
+    (role.name.clone(), role)
+}
+
+fn table_pattern(section: &Section<'_>, pattern: &Text<'_>, tables: &BTreeSet<String>) {
+    const LAYERS: [&str; 7] = ["raw", "quarantine", "staging", "conformed", "marts", "reference", "hub"];
+    let value = pattern.value;
+    if value == "*" {
+        return;
+    }
+    let Some((layer, name)) = value.split_once('.').filter(|(layer, _)| LAYERS.contains(layer)) else {
+        let hint = "write \"*\", \"marts.*\" or \"marts.spend\"; layers: ".to_string() + &LAYERS.join(", ");
+        section.problem(pattern.span.clone(), format!("\"{value}\" names no table"), hint);
+        return;
+    };
+    let listed = matches!(layer, "conformed" | "marts" | "reference");
+    if name != "*" && listed && !tables.contains(value) {
+        let hint = known("tables", value, tables.iter().map(String::as_str));
+        section.problem(pattern.span.clone(), format!("there is no table \"{value}\""), hint);
+    }
+}
+
+fn user(name: &Text<'_>, mut section: Section<'_>, roles: &BTreeMap<String, Role>) -> (String, User) {
+    let given = section.texts("roles");
+    if given.is_empty() {
+        section.wrong(format!("user \"{}\" has no roles", name.value), "without a role nothing can be read");
+    }
+    for role in given.iter().filter(|role| !roles.contains_key(role.value)) {
+        let hint = known("roles", role.value, roles.keys().map(String::as_str));
+        section.problem(role.span.clone(), format!("unknown role \"{}\"", role.value), hint);
+    }
+    let hash = section.required("password_hash", "\"$argon2id$…\"");
+    if let Some(hash) = &hash
+        && (!hash.value.starts_with("$argon2id$") || argon2::PasswordHash::new(hash.value).is_err())
+    {
+        let message = format!("user \"{}\" has something else than an argon2id hash", name.value);
+        section.problem(hash.span.clone(), message, "\"muster user\" writes the hash of a password");
+    }
+    section.finish();
+    let user = User {
+        name: name.value.into(),
+        password_hash: hash.map_or("", |hash| hash.value).into(),
+        roles: given.iter().map(|role| role.value.into()).collect(),
+    };
+    (user.name.clone(), user)
+}
