@@ -132,7 +132,7 @@ fn may_read(
     let allowed: &[&str] = match model.layer {
         Layer::Staging => &["raw", "reference"],
         Layer::Conformed => &["staging", "conformed", "reference"],
-        Layer::Marts => &["staging", "conformed", "marts", "reference"],
+        Layer::Marts => &["conformed", "marts", "reference"],
     };
     if !allowed.contains(&layer) {
         let message = format!("a {} model cannot read \"{table}\"", model.layer.as_str());
