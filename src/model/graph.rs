@@ -74,7 +74,8 @@ pub fn word_at(text: &str, line: usize, column: usize) -> Range<usize> {
     let in_line = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
     let start = line_start + in_line;
     let word = text[start..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len() - start);
-    start..(start + word.max(1)).min(text.len())
+    let first = text[start..].chars().next().map_or(0, char::len_utf8);
+    start..start + word.max(first)
 }
 
 fn statement_start(sql: &str) -> usize {
@@ -92,7 +93,8 @@ fn syntax(sql: &str, error: &DataFusionError) -> Fault {
     let place = place.split_once(", Column: ");
     let place = place.and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?)));
     let span = place.map_or(statement_start(sql)..sql.len(), |(line, column)| word_at(sql, line, column));
-    Fault { span, message: format!("not valid sql: {}", message.replace('\n', " ")), hint: String::new() }
+    let message = format!("not valid sql: {}", message.replace('\n', " ").replace("Expected:", "expected"));
+    Fault { span, message, hint: String::new() }
 }
 
 #[cfg(test)]

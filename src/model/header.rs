@@ -18,6 +18,7 @@
 //! A line that is indented deeper than the entry before it continues that entry.
 
 use super::{Check, ColumnDoc, Rule, Scope, Severity};
+use crate::error::known;
 use std::ops::Range;
 
 /// What a header says, with the places of its entries in the file.
@@ -98,6 +99,8 @@ enum Part {
     Keys,
     Columns,
     Checks,
+    /// Below a key that is not known, already reported.
+    Unknown,
 }
 
 struct Reading {
@@ -133,7 +136,7 @@ impl Reading {
                 _ => self.fault(
                     entry.span,
                     format!("unknown key \"{word}\" in the header"),
-                    format!("known keys: {}", KEYS.join(", ")),
+                    known("keys", word, KEYS),
                 ),
             }
         }

@@ -1,7 +1,7 @@
 //! One column of a contract.
 
 use super::pattern::{Says, chrono_pattern};
-use super::problem::known;
+use crate::error::known;
 use super::reader::{SLUG, Section, Text, is_slug};
 use crate::connector::contract::{Column, NumberForm, Type};
 use chrono_tz::Tz;

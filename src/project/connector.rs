@@ -2,7 +2,8 @@
 
 use super::System;
 use super::column;
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
+use crate::error::known;
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use crate::connector::contract::{
     Column, Contract, Encoding, FileFormat, FileLayout, Mode, Place, Trailer, TrailerPart, Type,

@@ -117,9 +117,9 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
 
 fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
     let mut systems = BTreeMap::new();
-    for library::Connector { name, toml, folder, .. } in connectors {
+    for library::Connector { name, toml, file, .. } in connectors {
         if !reader::is_slug(name) {
-            found.whole(folder, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
+            found.whole(file, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
         }
         match toml {
             Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, found)),

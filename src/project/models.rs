@@ -2,7 +2,8 @@
 
 use super::System;
 use super::library::{Connector, Search};
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
+use crate::error::known;
 use crate::model::header::{Fault, Header};
 use crate::model::{Layer, Model, Scope, graph, header};
 use std::collections::{BTreeMap, BTreeSet};

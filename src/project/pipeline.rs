@@ -1,6 +1,7 @@
 //! `pipelines/<name>.toml` → [`Pipeline`].
 
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
+use crate::error::known;
 use super::reader;
 use super::{Pipeline, Source};
 use std::collections::BTreeMap;

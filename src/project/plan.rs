@@ -1,6 +1,6 @@
 //! Plans statements over empty tables: finds what a parser cannot, before any data is touched.
 
-use super::problem::known;
+use crate::error::known;
 use crate::connector::contract::Contract;
 use crate::model::graph::word_at;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};

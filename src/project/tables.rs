@@ -2,7 +2,8 @@
 
 use super::models::Draft;
 use super::plan::{Planned, Planner, explain};
-use super::problem::{Found, Hint, known};
+use super::problem::{Found, Hint};
+use crate::error::known;
 use super::{Reference, System};
 use crate::model::{Layer, Rule, Scope};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -91,9 +92,8 @@ impl Tables<'_, '_> {
             }
         }
         for (table, columns) in united {
-            let mut fields = vec![text("force"), text("source")];
-            fields.extend(columns.into_iter().map(|(_, field)| field));
-            self.add(table, Arc::new(Schema::new(fields)))?;
+            let columns = columns.into_iter().map(|(_, field)| field);
+            self.add(table, columns_after(&["force", "source"], columns))?;
         }
         Ok(())
     }
@@ -127,9 +127,8 @@ impl Tables<'_, '_> {
             let needed = self.needed.entry(read).or_default();
             needed.extend(columns.into_iter().map(|column| (column, table.clone())));
         }
-        let force = (draft.model.scope == Scope::Force).then(|| Arc::new(text("force")));
-        let fields: Vec<_> = force.into_iter().chain(planned.schema.fields().iter().cloned()).collect();
-        self.add(table, Arc::new(Schema::new(fields)))
+        let columns = planned.schema.fields().iter().map(|field| field.as_ref().clone());
+        self.add(table, columns_after(added(draft), columns))
     }
 
     fn plan(&self, draft: &Draft<'_>) -> Option<Planned> {
@@ -156,11 +155,7 @@ impl Tables<'_, '_> {
 
     /// Checks the names and types of what a statement produces.
     fn output(&self, draft: &Draft<'_>, schema: &SchemaRef) {
-        let added: &[&str] = match (draft.model.layer, draft.model.scope) {
-            (Layer::Staging, _) => &["force", "source"],
-            (_, Scope::Force) => &["force"],
-            (_, Scope::Hub) => &[],
-        };
+        let added = added(draft);
         let mut names = BTreeSet::new();
         for field in schema.fields() {
             let name = field.name().as_str();
@@ -286,8 +281,24 @@ impl Tables<'_, '_> {
     }
 }
 
-fn text(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true)
+/// The columns that the engine puts before those of a statement.
+fn added(draft: &Draft<'_>) -> &'static [&'static str] {
+    match (draft.model.layer, draft.model.scope) {
+        (Layer::Staging, _) => &["force", "source"],
+        (_, Scope::Force) => &["force"],
+        (_, Scope::Hub) => &[],
+    }
+}
+
+/// The text columns `first`, then the others; a name that comes again has been reported.
+fn columns_after(first: &[&str], others: impl IntoIterator<Item = Field>) -> SchemaRef {
+    let mut fields: Vec<Field> = first.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
+    for field in others {
+        if fields.iter().all(|known| known.name() != field.name()) {
+            fields.push(field);
+        }
+    }
+    Arc::new(Schema::new(fields))
 }
 
 /// A type as SQL calls it.
