@@ -1,11 +1,61 @@
 //! `muster serve`.
+#![expect(clippy::print_stdout, reason = "a command of the command line")]
+
 use crate::error::{Error, Result};
+use crate::hub::Hub;
+use crate::{project, serve};
 use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
 
 /// Arguments of `muster serve`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The address to listen on, instead of the project's.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Serve without encryption, to this machine only.
+    #[arg(long)]
+    pub plaintext: bool,
+}
 
-pub(super) async fn run(_project: &Path, _args: Args) -> Result<bool> {
-    Err(Error::internal("not built yet"))
+pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
+    let mut project = project::load(folder)?;
+    if args.plaintext {
+        project.hub.tls = None;
+    } else if project.hub.tls.is_none() {
+        return Err(Error::config("the hub has no certificate")
+            .at(folder.join("muster.toml").display())
+            .hint("add [hub.tls] with certificate and key, or serve this machine only with --plaintext"));
+    }
+    let address = args.listen.unwrap_or_else(|| project.hub.flight.clone());
+    let scheme = if project.hub.tls.is_some() { "grpc+tls" } else { "grpc" };
+    let unusable = |e: std::io::Error| {
+        Error::config(format!("cannot listen on \"{address}\""))
+            .hint("choose another with --listen")
+            .because(e)
+    };
+    let listener = TcpListener::bind(&address).await.map_err(unusable)?;
+    let bound = listener.local_addr().map_err(unusable)?;
+    let hub = Arc::new(Hub::open(project).await?);
+    println!("serving {} at {scheme}://{bound}", hub.project.hub.name);
+    serve::run(hub, listener, stop()).await?;
+    println!("stopped");
+    Ok(true)
+}
+
+/// Completes at Ctrl-C, or when the service manager asks to stop.
+async fn stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            tokio::signal::ctrl_c().await.ok();
+        }
+    }
 }

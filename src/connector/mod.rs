@@ -5,6 +5,8 @@ pub mod contract;
 mod format;
 mod hash;
 mod rows;
+#[cfg(test)]
+mod testing;
 mod transport;
 mod value;
 

@@ -1,1 +1,116 @@
-//! The record of every statement.
+//! The record of every statement: written before it runs, completed after.
+
+use super::State;
+use crate::error::{Error, Result};
+
+/// What is known of a statement before it runs.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Who asks.
+    pub principal: String,
+    /// The address of the client, or `local`.
+    pub peer: String,
+    /// The text, as received.
+    pub statement: String,
+    /// The release that answers; 0 when the statement never got that far.
+    pub release: u64,
+    /// The tables that the plan reads, `layer.name`.
+    pub tables: Vec<String>,
+    /// The forces whose rows the principal may read, or `*`.
+    pub forces: Vec<String>,
+}
+
+/// How a statement ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The client received every row.
+    Succeeded,
+    /// The client received an error.
+    Failed,
+    /// The client went away before the end.
+    Cancelled,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Failed => "failed",
+            Outcome::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl State {
+    /// Records that a statement is about to run. Without this record it must not run.
+    pub async fn begin_query(&self, query: &Query) -> Result<i64> {
+        let inserted = sqlx::query(
+            "insert into queries (started_at, principal, peer, statement, release, tables, forces) \
+             values (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(now())
+        .bind(&query.principal)
+        .bind(&query.peer)
+        .bind(&query.statement)
+        .bind(i64::try_from(query.release).unwrap_or(i64::MAX))
+        .bind(query.tables.join(","))
+        .bind(query.forces.join(","))
+        .execute(self.pool())
+        .await;
+        inserted.map(|done| done.last_insert_rowid()).map_err(|e| {
+            Error::internal("the statement was refused because it cannot be recorded")
+                .hint("check that the state database can be written and that its disk is not full")
+                .because(e)
+        })
+    }
+
+    /// Completes the record of a statement.
+    pub async fn finish_query(&self, query: i64, outcome: Outcome, rows: u64, bytes: u64) -> Result<()> {
+        let updated = sqlx::query(
+            "update queries set finished_at = ?, outcome = ?, rows = ?, bytes = ? where query = ?",
+        )
+        .bind(now())
+        .bind(outcome.word())
+        .bind(i64::try_from(rows).unwrap_or(i64::MAX))
+        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .bind(query)
+        .execute(self.pool())
+        .await;
+        updated.map(|_| ()).map_err(|e| {
+            Error::internal("the end of the statement cannot be recorded")
+                .hint("check that the state database can be written and that its disk is not full")
+                .because(e)
+        })
+    }
+}
+
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_micros()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_statement_is_recorded_before_and_completed_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&dir.path().join("state.db")).await.unwrap();
+        let query = Query {
+            principal: "anna".into(),
+            peer: "local".into(),
+            statement: "select 1".into(),
+            release: 7,
+            tables: vec!["marts.spend".into(), "marts.strength".into()],
+            forces: vec!["beds".into()],
+        };
+        let id = state.begin_query(&query).await.unwrap();
+        let read =
+            "select coalesce(outcome, 'running') || ' ' || tables || ' ' || coalesce(rows, -1) from queries";
+        let before: String = sqlx::query_scalar(read).fetch_one(state.pool()).await.unwrap();
+        state.finish_query(id, Outcome::Succeeded, 3, 24).await.unwrap();
+        let after: String = sqlx::query_scalar(read).fetch_one(state.pool()).await.unwrap();
+        assert_eq!(before, "running marts.spend,marts.strength -1");
+        assert_eq!(after, "succeeded marts.spend,marts.strength 3");
+    }
+}

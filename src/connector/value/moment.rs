@@ -123,14 +123,18 @@ fn tokens(chrono: &str) -> Option<Vec<Token>> {
     let chrono = chrono.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").replace("%R", "%H:%M");
     let mut bytes = chrono.bytes().peekable();
     let mut tokens = Vec::new();
+    let mut touches_last = false;
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
             tokens.push(Token::Literal(byte));
+            touches_last = false;
             continue;
         }
         let letter = bytes.next()?;
         // Fields that touch must have all their digits, or nobody knows where one ends.
-        let fewest = if bytes.peek().is_none_or(|next| *next != b'%') { 1 } else { 2 };
+        let touches_next = bytes.peek() == Some(&b'%');
+        let fewest = if touches_last || touches_next { 2 } else { 1 };
+        touches_last = true;
         tokens.push(match letter {
             b'Y' => Token::Year,
             b'y' => Token::ShortYear,

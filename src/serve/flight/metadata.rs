@@ -1,0 +1,186 @@
+//! What can be asked of: catalogs, schemas, tables, types and keys.
+//!
+//! Everything is read from a session of the one who asks, so what is not granted is not there to
+//! be listed. `information_schema` is for SQL; it is not listed here.
+
+use super::{Service, statements, status};
+use crate::error::{Error, Result};
+use crate::policy::enforce;
+use crate::serve::statement::Asker;
+use crate::serve::wire;
+use arrow_flight::sql::metadata::{
+    GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder, SqlInfoDataBuilder,
+};
+use arrow_flight::sql::{Command, CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables};
+use arrow_flight::{FlightData, FlightDescriptor, FlightInfo};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::CatalogProvider;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::TableType;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use std::sync::Arc;
+use tonic::Status;
+
+/// The one catalog.
+const CATALOG: &str = "muster";
+
+/// The word for a table. ODBC clients ask for tables of this type and show no other; the
+/// information schema's `BASE TABLE` is understood when it is asked for.
+const TABLE: &str = "TABLE";
+const BASE_TABLE: &str = "BASE TABLE";
+const VIEW: &str = "VIEW";
+
+impl Service {
+    /// Announces a listing: its schema does not depend on who asks.
+    pub(super) fn metadata_info(
+        &self,
+        command: &Command,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
+        let schema = self.listing_schema(command)?;
+        let ticket = descriptor.cmd.clone();
+        statements::info(&schema, ticket, descriptor)
+    }
+
+    /// Sends a listing.
+    pub(super) async fn metadata(
+        &self,
+        asker: &Asker,
+        command: Command,
+    ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
+        let schema = self.listing_schema(&command)?;
+        let batch = self.listing(asker, command).await.map_err(status)?;
+        Ok(statements::encode(schema, stream::iter([Ok(batch)]).boxed()))
+    }
+
+    fn listing_schema(&self, command: &Command) -> Result<SchemaRef, Status> {
+        Ok(match command {
+            Command::CommandGetCatalogs(_) => GetCatalogsBuilder::new().schema(),
+            Command::CommandGetDbSchemas(query) => query.clone().into_builder().schema(),
+            Command::CommandGetTables(query) => query.clone().into_builder().schema(),
+            Command::CommandGetTableTypes(query) => (*query).into_builder().schema(),
+            Command::CommandGetSqlInfo(_) => Arc::new(SqlInfoDataBuilder::schema().clone()),
+            Command::CommandGetXdbcTypeInfo(_) => self.types.schema(),
+            Command::CommandGetPrimaryKeys(_) => primary_keys(),
+            Command::CommandGetExportedKeys(_)
+            | Command::CommandGetImportedKeys(_)
+            | Command::CommandGetCrossReference(_) => foreign_keys(),
+            Command::CommandStatementSubstraitPlan(_) => {
+                return Err(Status::unimplemented("Substrait plans are not offered; send SQL"));
+            }
+            _ => return Err(Status::unimplemented("this command is not offered")),
+        })
+    }
+
+    async fn listing(&self, asker: &Asker, command: Command) -> Result<RecordBatch> {
+        let built = match command {
+            Command::CommandGetCatalogs(_) => {
+                let mut builder = GetCatalogsBuilder::new();
+                builder.append(CATALOG);
+                builder.build()
+            }
+            Command::CommandGetDbSchemas(query) => self.schemas(asker, query).await?.build(),
+            Command::CommandGetTables(query) => self.tables(asker, query).await?.build(),
+            Command::CommandGetTableTypes(_) => {
+                let mut builder = CommandGetTableTypes {}.into_builder();
+                builder.append(TABLE);
+                builder.append(VIEW);
+                builder.build()
+            }
+            Command::CommandGetSqlInfo(query) => query.into_builder(&self.sql_info).build(),
+            Command::CommandGetXdbcTypeInfo(query) => query.into_builder(&self.types).build(),
+            Command::CommandGetPrimaryKeys(_) => Ok(RecordBatch::new_empty(primary_keys())),
+            _ => Ok(RecordBatch::new_empty(foreign_keys())),
+        };
+        built.map_err(|e| Error::internal("a listing cannot be made").because(e))
+    }
+
+    async fn schemas(&self, asker: &Asker, query: CommandGetDbSchemas) -> Result<GetDbSchemasBuilder> {
+        let catalog = self.catalog(asker).await?;
+        let mut builder = GetDbSchemasBuilder::new(filter(query.catalog), query.db_schema_filter_pattern);
+        for name in catalog.schema_names() {
+            // A schema in which nothing is granted does not exist.
+            if catalog.schema(&name).is_some_and(|schema| !schema.table_names().is_empty()) {
+                builder.append(CATALOG, name);
+            }
+        }
+        Ok(builder)
+    }
+
+    async fn tables(&self, asker: &Asker, query: CommandGetTables) -> Result<GetTablesBuilder> {
+        let catalog = self.catalog(asker).await?;
+        let types = query.table_types.into_iter().map(|t| if t == BASE_TABLE { TABLE.into() } else { t });
+        let mut builder = GetTablesBuilder::new(
+            filter(query.catalog),
+            query.db_schema_filter_pattern,
+            query.table_name_filter_pattern,
+            types.collect::<Vec<_>>(),
+            query.include_schema,
+        );
+        for schema_name in catalog.schema_names() {
+            let Some(schema) = catalog.schema(&schema_name) else { continue };
+            for name in schema.table_names() {
+                let Some(table) = schema.table(&name).await.map_err(|e| unlisted(&e))? else { continue };
+                let table_type = if table.table_type() == TableType::View { VIEW } else { TABLE };
+                let columns = wire::schema(&table.schema());
+                builder
+                    .append(CATALOG, &schema_name, &name, table_type, &columns)
+                    .map_err(|e| Error::internal("a listing cannot be made").because(e))?;
+            }
+        }
+        Ok(builder)
+    }
+
+    async fn catalog(&self, asker: &Asker) -> Result<Arc<dyn CatalogProvider>> {
+        let pinned = enforce::session(&self.hub, &asker.principal, None).await?;
+        pinned.context.catalog(CATALOG).ok_or_else(|| Error::internal("the session has no catalog"))
+    }
+}
+
+/// An empty catalog name means "without a catalog" in the protocol, but ODBC clients send it for
+/// "any", and nothing here is without a catalog.
+fn filter(catalog: Option<String>) -> Option<String> {
+    catalog.filter(|name| !name.is_empty())
+}
+
+fn unlisted(error: &DataFusionError) -> Error {
+    tracing::error!(%error, "table cannot be listed");
+    Error::internal("a table cannot be listed")
+}
+
+fn text(name: &str, nullable: bool) -> Field {
+    Field::new(name, DataType::Utf8, nullable)
+}
+
+/// The columns of a listing of primary keys, as the protocol fixes them.
+fn primary_keys() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        text("catalog_name", true),
+        text("db_schema_name", true),
+        text("table_name", false),
+        text("column_name", false),
+        text("key_name", true),
+        Field::new("key_sequence", DataType::Int32, false),
+    ]))
+}
+
+/// The columns of a listing of foreign keys, as the protocol fixes them.
+fn foreign_keys() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        text("pk_catalog_name", true),
+        text("pk_db_schema_name", true),
+        text("pk_table_name", false),
+        text("pk_column_name", false),
+        text("fk_catalog_name", true),
+        text("fk_db_schema_name", true),
+        text("fk_table_name", false),
+        text("fk_column_name", false),
+        Field::new("key_sequence", DataType::Int32, false),
+        text("fk_key_name", true),
+        text("pk_key_name", true),
+        Field::new("update_rule", DataType::UInt8, false),
+        Field::new("delete_rule", DataType::UInt8, false),
+    ]))
+}

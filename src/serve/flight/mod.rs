@@ -1,0 +1,184 @@
+//! Arrow Flight SQL: what ADBC, JDBC, ODBC and Power BI speak.
+//!
+//! The calls of the protocol are answered here and handed on by command; `arrow-flight`'s own
+//! `FlightSqlService` is not used because it answers `GetSchema` and `PollFlightInfo` for everyone
+//! with "unimplemented".
+
+mod auth;
+mod envelope;
+mod metadata;
+mod prepared;
+mod shelf;
+mod sql_info;
+mod statements;
+
+use crate::error::{Error, Kind, Result};
+use crate::hub::Hub;
+use crate::serve::statement::{Asker, Statement};
+use arrow_flight::flight_service_server::FlightService;
+use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest,
+    HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
+};
+use auth::Gate;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use prepared::Prepared;
+use shelf::Shelf;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Response, Status, Streaming};
+
+/// A ticket that is not redeemed for this long is forgotten; its release may be gone by then.
+const TICKET_IDLE: Duration = Duration::from_secs(600);
+const TICKETS_PER_USER: usize = 128;
+/// A prepared statement that is not used for this long is forgotten.
+const PREPARED_IDLE: Duration = Duration::from_secs(3600);
+const PREPARED_PER_USER: usize = 256;
+
+/// The Flight SQL service of one hub.
+pub struct Service {
+    hub: Arc<Hub>,
+    gate: Gate,
+    tickets: Shelf<Arc<Statement>>,
+    prepared: Shelf<Prepared>,
+    sql_info: SqlInfoData,
+    types: XdbcTypeInfoData,
+}
+
+impl Service {
+    /// A service without log-ins, tickets or prepared statements.
+    pub fn new(hub: Arc<Hub>) -> Result<Self> {
+        Ok(Self {
+            gate: Gate::new(Arc::clone(&hub))?,
+            hub,
+            tickets: Shelf::new(TICKET_IDLE, TICKETS_PER_USER),
+            prepared: Shelf::new(PREPARED_IDLE, PREPARED_PER_USER),
+            sql_info: sql_info::facts()?,
+            types: sql_info::types()?,
+        })
+    }
+
+    async fn info(&self, asker: &Asker, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+        use arrow_flight::sql::Command::{CommandPreparedStatementQuery, CommandStatementQuery};
+        match envelope::command(&descriptor.cmd)? {
+            CommandStatementQuery(query) => self.statement_info(asker, query, descriptor).await,
+            CommandPreparedStatementQuery(query) => self.prepared_info(asker, query, descriptor).await,
+            command => self.metadata_info(&command, descriptor),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl FlightService for Service {
+    type HandshakeStream = BoxStream<'static, Result<HandshakeResponse, Status>>;
+    type ListFlightsStream = BoxStream<'static, Result<FlightInfo, Status>>;
+    type DoGetStream = BoxStream<'static, Result<FlightData, Status>>;
+    type DoPutStream = BoxStream<'static, Result<PutResult, Status>>;
+    type DoExchangeStream = BoxStream<'static, Result<FlightData, Status>>;
+    type DoActionStream = BoxStream<'static, Result<arrow_flight::Result, Status>>;
+    type ListActionsStream = BoxStream<'static, Result<ActionType, Status>>;
+
+    async fn handshake(
+        &self,
+        request: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        let token = self.gate.handshake(&request).await?;
+        let header = MetadataValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| Status::internal("the token cannot be sent"))?;
+        let answer = HandshakeResponse { protocol_version: 0, payload: token.into() };
+        let mut response = Response::new(stream::iter([Ok(answer)]).boxed());
+        response.metadata_mut().insert("authorization", header);
+        Ok(response)
+    }
+
+    async fn list_flights(
+        &self,
+        request: Request<Criteria>,
+    ) -> Result<Response<Self::ListFlightsStream>, Status> {
+        self.gate.asker(&request)?;
+        Ok(Response::new(stream::empty().boxed()))
+    }
+
+    async fn get_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let asker = self.gate.asker(&request)?;
+        Ok(Response::new(self.info(&asker, request.into_inner()).await?))
+    }
+
+    async fn poll_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<PollInfo>, Status> {
+        let asker = self.gate.asker(&request)?;
+        let info = self.info(&asker, request.into_inner()).await?;
+        // Complete at once: without a descriptor the client has nothing left to poll.
+        Ok(Response::new(PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() }))
+    }
+
+    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        let asker = self.gate.asker(&request)?;
+        let info = self.info(&asker, request.into_inner()).await?;
+        Ok(Response::new(SchemaResult { schema: info.schema }))
+    }
+
+    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        let asker = self.gate.asker(&request)?;
+        let stream = match envelope::command(&request.get_ref().ticket)? {
+            arrow_flight::sql::Command::TicketStatementQuery(ticket) => self.redeem(&asker, &ticket).await?,
+            command => self.metadata(&asker, command).await?,
+        };
+        Ok(Response::new(stream))
+    }
+
+    async fn do_put(
+        &self,
+        request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoPutStream>, Status> {
+        let asker = self.gate.asker(&request)?;
+        let result = self.put(&asker, request.into_inner()).await?;
+        Ok(Response::new(stream::iter([Ok(result)]).boxed()))
+    }
+
+    async fn do_exchange(
+        &self,
+        request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        self.gate.asker(&request)?;
+        Err(Status::unimplemented("exchange is not offered"))
+    }
+
+    async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        let asker = self.gate.asker(&request)?;
+        let result = self.act(&asker, request.into_inner()).await?;
+        Ok(Response::new(stream::iter(result.map(Ok)).boxed()))
+    }
+
+    async fn list_actions(
+        &self,
+        request: Request<Empty>,
+    ) -> Result<Response<Self::ListActionsStream>, Status> {
+        self.gate.asker(&request)?;
+        Ok(Response::new(stream::iter(prepared::actions().map(Ok)).boxed()))
+    }
+}
+
+/// What a client is told of an error. Only errors of the caller's own making keep their text.
+fn status(error: Error) -> Status {
+    let text = match error.advice() {
+        Some(hint) => format!("{error} (hint: {hint})"),
+        None => error.to_string(),
+    };
+    match error.kind() {
+        Kind::Query => Status::invalid_argument(text),
+        Kind::Auth => Status::permission_denied(text),
+        _ => {
+            tracing::error!(%error, cause = ?std::error::Error::source(&error), "call failed");
+            Status::internal("the hub could not answer; its log has the reason")
+        }
+    }
+}

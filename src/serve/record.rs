@@ -1,0 +1,76 @@
+//! An entry in the record of statements, completed however the statement ends.
+
+use crate::error::Result;
+use crate::serve::statement::Rows;
+use crate::state::State;
+use crate::state::queries::{Outcome, Query};
+use datafusion::arrow::array::{Array, RecordBatch};
+use futures::{StreamExt, stream};
+
+/// A statement that has been recorded and has not ended. Dropping it means that the client went
+/// away.
+pub(super) struct Entry {
+    state: State,
+    query: i64,
+    rows: u64,
+    bytes: u64,
+    is_open: bool,
+}
+
+impl Entry {
+    /// Records that `query` is about to run.
+    pub(super) async fn begin(state: &State, query: &Query) -> Result<Self> {
+        let id = state.begin_query(query).await?;
+        Ok(Self { state: state.clone(), query: id, rows: 0, bytes: 0, is_open: true })
+    }
+
+    /// Records that the statement failed.
+    pub(super) async fn failed(self) -> Result<()> {
+        self.finish(Outcome::Failed).await
+    }
+
+    /// Counts what passes, and completes the record before the last item is handed on.
+    pub(super) fn follow(self, rows: Rows) -> Rows {
+        stream::unfold(Some((rows, self)), |open| async move {
+            let (mut rows, mut entry) = open?;
+            match rows.next().await {
+                Some(Ok(batch)) => {
+                    entry.count(&batch);
+                    Some((Ok(batch), Some((rows, entry))))
+                }
+                Some(Err(error)) => {
+                    let error = entry.failed().await.err().unwrap_or(error);
+                    Some((Err(error), None))
+                }
+                None => entry.finish(Outcome::Succeeded).await.err().map(|error| (Err(error), None)),
+            }
+        })
+        .boxed()
+    }
+
+    fn count(&mut self, batch: &RecordBatch) {
+        let bytes = batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or_default());
+        self.bytes += bytes.sum::<usize>() as u64;
+        self.rows += batch.num_rows() as u64;
+    }
+
+    async fn finish(mut self, outcome: Outcome) -> Result<()> {
+        let done = self.state.finish_query(self.query, outcome, self.rows, self.bytes).await;
+        // Only now: a future dropped while it waits for the database must still be recorded.
+        self.is_open = false;
+        done
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let (true, Ok(runtime)) = (self.is_open, tokio::runtime::Handle::try_current()) else { return };
+        let (state, query, rows, bytes) = (self.state.clone(), self.query, self.rows, self.bytes);
+        // A destructor cannot wait for the database.
+        runtime.spawn(async move {
+            if let Err(error) = state.finish_query(query, Outcome::Cancelled, rows, bytes).await {
+                tracing::error!(%error, query, "cancelled statement not recorded");
+            }
+        });
+    }
+}

@@ -1,0 +1,232 @@
+//! Reads one statement and makes sure that it only reads.
+
+use crate::error::{Error, Result};
+use crate::serve::fault;
+use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
+use datafusion::sql::sqlparser::ast::{Query, Select, Statement as Ast, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::dialect::Dialect;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use std::ops::ControlFlow;
+
+/// The longest statement, in bytes. Generated SQL stays far below it; a longer text would only
+/// keep the planner busy.
+pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+
+/// How deep a statement may nest.
+const MAX_DEPTH: usize = 100;
+
+/// The databases, for clients that ask with `show databases`: there is one.
+const DATABASES: &str = "select distinct catalog_name as database_name from information_schema.schemata";
+/// The schemas, for clients that ask with `show schemas`.
+const SCHEMAS: &str = "select schema_name from information_schema.schemata order by schema_name";
+
+/// A statement that reads.
+#[derive(Debug)]
+pub enum Read {
+    /// A query, or a `show` or `describe` that becomes one.
+    Rows(Parsed),
+    /// `explain`: the plan of the query, not its rows.
+    Plan(Parsed),
+}
+
+/// Parses `text`, which must be exactly one statement that reads. `?` becomes `$1`, `$2`, … in
+/// the order of the text: the engine knows numbered parameters only.
+pub fn read(text: &str, dialect: &dyn Dialect) -> Result<Read> {
+    if text.len() > MAX_STATEMENT_BYTES {
+        return Err(Error::query(format!("the statement is longer than {MAX_STATEMENT_BYTES} bytes")));
+    }
+    match parse(text, dialect)? {
+        Parsed::Explain(explain) if explain.options.analyze => {
+            Err(Error::query("explain analyze is not offered")
+                .hint("use explain: the figures of a run tell of files, not of the statement"))
+        }
+        Parsed::Explain(explain) => Ok(Read::Plan(only_reads(*explain.statement, dialect)?)),
+        other => Ok(Read::Rows(only_reads(other, dialect)?)),
+    }
+}
+
+/// Refuses what does not read; gives the query that answers a `show`.
+fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
+    let Parsed::Statement(ast) = &statement else {
+        return Err(read_only(&statement.to_string()));
+    };
+    match ast.as_ref() {
+        Ast::Query(query) => only_selects(query)?,
+        Ast::ShowDatabases { .. } | Ast::ShowCatalogs { .. } => return parse(DATABASES, dialect),
+        Ast::ShowSchemas { .. } => return parse(SCHEMAS, dialect),
+        Ast::ShowTables { .. }
+        | Ast::ShowColumns { .. }
+        | Ast::ShowFunctions { .. }
+        | Ast::ExplainTable { .. } => {}
+        Ast::ShowVariable { .. } | Ast::ShowVariables { .. } => {
+            return Err(Error::query("settings are not shown")
+                .hint("show tables, show columns from <table> and show functions are offered"));
+        }
+        other => return Err(read_only(&other.to_string())),
+    }
+    Ok(statement)
+}
+
+fn read_only(statement: &str) -> Error {
+    let verb: String = statement.chars().take_while(char::is_ascii_alphabetic).collect();
+    Error::query(format!("'{}' is not allowed: the hub is read-only", verb.to_lowercase()))
+        .hint("use select, explain, describe, show tables or show columns")
+}
+
+/// Looks for what the planner would write, or would pass over in silence.
+fn only_selects(query: &Query) -> Result<()> {
+    match query.visit(&mut Inspector) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Inspector;
+
+impl Visitor for Inspector {
+    type Break = Error;
+
+    fn pre_visit_statement(&mut self, statement: &Ast) -> ControlFlow<Error> {
+        ControlFlow::Break(read_only(&statement.to_string()))
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
+        match &select.into {
+            Some(_) => ControlFlow::Break(read_only("into")),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<Error> {
+        let ignored = match table {
+            TableFactor::Table { version: Some(_), .. } => "a point in time after a table's name",
+            TableFactor::Table { sample: Some(_), .. } => "tablesample",
+            _ => return ControlFlow::Continue(()),
+        };
+        // The planner parses these and then answers as if they were not there.
+        ControlFlow::Break(Error::query(format!("not supported: {ignored}")))
+    }
+}
+
+fn parse(text: &str, dialect: &dyn Dialect) -> Result<Parsed> {
+    let mut tokens = Tokenizer::new(dialect, text)
+        .tokenize_with_location()
+        .map_err(|e| fault::syntax(&ParserError::from(e)))?;
+    number_parameters(&mut tokens)?;
+    let mut parsed = DFParserBuilder::new(tokens)
+        .with_dialect(dialect)
+        .with_recursion_limit(MAX_DEPTH)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|e| fault::planning(&e))?;
+    let first = parsed.pop_front().ok_or_else(|| Error::query("the statement is empty"))?;
+    match parsed.is_empty() {
+        true => Ok(first),
+        false => Err(Error::query("more than one statement").hint("send one statement at a time")),
+    }
+}
+
+/// Numbers the parameters written `?`.
+fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
+    let (mut marks, mut numbered) = (0, false);
+    for token in tokens.iter_mut() {
+        if let Token::Placeholder(name) = &mut token.token {
+            match name.as_str() {
+                "?" => {
+                    marks += 1;
+                    *name = format!("${marks}");
+                }
+                _ => numbered = true,
+            }
+        }
+    }
+    match numbered && marks > 0 {
+        true => {
+            Err(Error::query("parameters are written both '?' and '$1'").hint("use one way of writing them"))
+        }
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::sql::sqlparser::dialect::GenericDialect;
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expect: Expect) {
+        let shown = match read(text, &GenericDialect {}) {
+            Ok(Read::Rows(statement)) => format!("rows: {statement}"),
+            Ok(Read::Plan(statement)) => format!("plan: {statement}"),
+            Err(error) => error.to_string(),
+        };
+        expect.assert_eq(&shown);
+    }
+
+    #[test]
+    fn reads_are_allowed() {
+        check("select 1;", expect!["rows: SELECT 1"]);
+        check("with a as (select 1) select * from a", expect!["rows: WITH a AS (SELECT 1) SELECT * FROM a"]);
+        check("values (1)", expect!["rows: VALUES (1)"]);
+        check("explain select 1", expect!["plan: SELECT 1"]);
+        check("show tables", expect!["rows: SHOW TABLES"]);
+        check("show columns from marts.spend", expect!["rows: SHOW COLUMNS FROM marts.spend"]);
+        check("describe marts.spend", expect!["rows: DESCRIBE marts.spend"]);
+        check(
+            "show schemas",
+            expect!["rows: SELECT schema_name FROM information_schema.schemata ORDER BY schema_name"],
+        );
+    }
+
+    #[test]
+    fn writes_are_refused() {
+        for text in [
+            "insert into a values (1)",
+            "update a set b = 1",
+            "delete from a",
+            "merge into a using b on a.x = b.x when matched then delete",
+            "create table a (b int)",
+            "create view a as select 1",
+            "drop table a",
+            "truncate table a",
+            "copy a to 'file.csv'",
+            "create external table a stored as csv location '/etc/passwd'",
+            "set datafusion.execution.batch_size = 1",
+            "reset datafusion.execution.batch_size",
+            "begin",
+            "prepare p as select 1",
+            "explain insert into a values (1)",
+            "with a as (select 1) insert into b select * from a",
+        ] {
+            let message = read(text, &GenericDialect {}).unwrap_err().to_string();
+            assert!(message.ends_with("the hub is read-only"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_refused_with_its_reason() {
+        check("", expect!["the statement is empty"]);
+        check("select 1; drop table a", expect!["more than one statement"]);
+        check("select * into b from a", expect!["'into' is not allowed: the hub is read-only"]);
+        check("explain analyze select 1", expect!["explain analyze is not offered"]);
+        check("explain (analyze) select 1", expect!["explain analyze is not offered"]);
+        check("show all", expect!["settings are not shown"]);
+        check(
+            "select * from (select * from a for system_time as of timestamp '2026-01-01') as b",
+            expect!["not supported: a point in time after a table's name"],
+        );
+        check("select * from a tablesample (10 rows)", expect!["not supported: tablesample"]);
+        check("select 'a", expect!["syntax error: unterminated string literal at Line: 1, Column: 8"]);
+    }
+
+    #[test]
+    fn parameters_are_numbered_in_the_order_of_the_text() {
+        check(
+            "select ? from a where b = ? and c = '?' limit ?",
+            expect!["rows: SELECT $1 FROM a WHERE b = $2 AND c = '?' LIMIT $3"],
+        );
+        check("select $2, $1", expect!["rows: SELECT $2, $1"]);
+        check("select ?, $1", expect!["parameters are written both '?' and '$1'"]);
+    }
+}

@@ -1,0 +1,3 @@
+//! Every integration test, one binary: linking is the slow part.
+
+mod tidy;
