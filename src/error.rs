@@ -153,7 +153,7 @@ pub(crate) fn known<'a>(kind: &str, wanted: &str, names: impl IntoIterator<Item 
     };
     let list = names.iter().take(MOST).map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
     let more = if names.len() > MOST { ", …" } else { "" };
-    match distance * 2 <= wanted.len().max(nearest.len()) {
+    match distance * 3 <= wanted.len().max(nearest.len()) {
         true => format!("did you mean \"{nearest}\"? known {kind}: {list}{more}"),
         false => format!("known {kind}: {list}{more}"),
     }

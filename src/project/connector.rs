@@ -3,11 +3,11 @@
 use super::System;
 use super::column;
 use super::problem::{Doc, Found};
-use crate::error::known;
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use crate::connector::contract::{
     Column, Contract, Encoding, FileFormat, FileLayout, Mode, Place, Trailer, TrailerPart, Type,
 };
+use crate::error::known;
 
 /// The system that `doc` describes; what is wrong with it is in `found`.
 pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {

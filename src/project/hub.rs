@@ -1,10 +1,10 @@
 //! `muster.toml` → the hub, its forces, sources, roles and users.
 
 use super::problem::{Doc, Found};
-use crate::error::known;
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::secret;
 use super::{Address, Force, Hub, Source, System, Tls};
+use crate::error::known;
 use crate::policy::roles::{Forces, Role, User};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -126,7 +126,7 @@ fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<Str
             None => {
                 let message = format!("connector \"{name}\" has no connector.toml");
                 found.whole(
-                    folder,
+                    file,
                     1,
                     message,
                     "a connector folder of the project replaces the built-in one whole",

@@ -1,9 +1,9 @@
 //! `pipelines/<name>.toml` → [`Pipeline`].
 
 use super::problem::{Doc, Found};
-use crate::error::known;
 use super::reader;
 use super::{Pipeline, Source};
+use crate::error::known;
 use std::collections::BTreeMap;
 
 /// The pipeline that `doc` describes; what is wrong with it is in `found`.

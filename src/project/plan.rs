@@ -1,7 +1,7 @@
 //! Plans statements over empty tables: finds what a parser cannot, before any data is touched.
 
-use crate::error::known;
 use crate::connector::contract::Contract;
+use crate::error::known;
 use crate::model::graph::word_at;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};

@@ -3,8 +3,8 @@
 use super::models::Draft;
 use super::plan::{Planned, Planner, explain};
 use super::problem::{Found, Hint};
-use crate::error::known;
 use super::{Reference, System};
+use crate::error::known;
 use crate::model::{Layer, Rule, Scope};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
