@@ -1,10 +1,200 @@
-//! `muster demo`.
+//! `muster demo`: three forces' systems, consolidated and served, with one command.
+#![expect(clippy::print_stdout, reason = "the command line prints")]
+
+use super::query::{self, Format};
+use super::run::run_pipeline;
+use crate::demo::Estate;
 use crate::error::{Error, Result};
+use crate::hub::Hub;
+use crate::pipeline::run::Outcome;
+use crate::serve::password;
+use crate::{project, serve};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// The users of the demo: the hub's own, and one for each force.
+const USERS: [&str; 4] = ["hub", "beds", "cambs", "herts"];
+
+/// Passwords, kept between starts.
+const PASSWORDS: &str = ".passwords.json";
+
+/// What a client needs to connect, written once the server answers.
+const CONNECT: &str = "connect.json";
 
 /// Arguments of `muster demo`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The project folder; a second demo on the same folder continues from where it was.
+    #[arg(long, default_value = "muster-demo")]
+    dir: PathBuf,
+    /// Staff of the three forces together (a new folder only).
+    #[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(200..=200_000))]
+    staff: u32,
+    /// The same seed makes the same estate (a new folder only).
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The port for Arrow Flight SQL on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 32010)]
+    flight_port: u16,
+    /// Stop after the release.
+    #[arg(long)]
+    no_serve: bool,
+}
 
-pub(super) async fn run(_args: Args) -> Result<bool> {
-    Err(Error::internal("not built yet"))
+/// The file that tells clients where and as whom.
+#[derive(Debug, Serialize, Deserialize)]
+struct Connect {
+    flight: String,
+    ca: PathBuf,
+    users: BTreeMap<String, String>,
+}
+
+pub(super) async fn run(args: Args) -> Result<bool> {
+    if !args.dir.join("muster.toml").exists() {
+        make(&args).await?;
+    }
+    let dir = args.dir.canonicalize().map_err(|e| failed(&args.dir, e))?;
+    // Whoever waits for this file must not find the one of an earlier start.
+    fs::remove_file(dir.join(CONNECT)).or_else(ignore_missing).map_err(|e| failed(&dir, e))?;
+    let hub = Arc::new(Hub::open(project::load(&dir)?).await?);
+    let report = run_pipeline(&hub, "nightly").await?;
+    summary(&dir).await?;
+    let complete = report.outcome == Outcome::Succeeded;
+    if args.no_serve {
+        return Ok(complete);
+    }
+    serve_until_stopped(hub, &dir, args.flight_port).await?;
+    Ok(complete)
+}
+
+/// Generates the estate beside its final place and moves it there when it is whole.
+async fn make(args: &Args) -> Result<()> {
+    if fs::read_dir(&args.dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Error::config("the folder is not empty and holds no muster.toml")
+            .at(args.dir.display())
+            .hint("name another folder with --dir"));
+    }
+    let partial = args.dir.with_extension("partial");
+    fs::remove_dir_all(&partial).or_else(ignore_missing).map_err(|e| failed(&partial, e))?;
+    fs::create_dir_all(&partial).map_err(|e| failed(&partial, e))?;
+    println!("generating three forces with {} staff (seed {}) …", args.staff, args.seed);
+    let passwords: BTreeMap<String, String> =
+        USERS.iter().map(|user| ((*user).to_string(), format!("{:032x}", rand::random::<u128>()))).collect();
+    let mut hashes = BTreeMap::new();
+    for (user, word) in &passwords {
+        hashes.insert(user.clone(), password::hash(word)?);
+    }
+    let estate = Estate { staff: args.staff as usize, seed: args.seed };
+    estate.write(&partial, &format!("127.0.0.1:{}", args.flight_port), &hashes).await?;
+    certificate(&partial.join("tls"))?;
+    write_private(&partial.join(PASSWORDS), &passwords)?;
+    fs::remove_dir(&args.dir).or_else(ignore_missing).map_err(|e| failed(&args.dir, e))?;
+    fs::rename(&partial, &args.dir).map_err(|e| failed(&args.dir, e))
+}
+
+/// A certificate authority of the demo's own and a server certificate for this machine.
+fn certificate(dir: &Path) -> Result<()> {
+    let made = || -> std::result::Result<(String, String, String), rcgen::Error> {
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name.push(DnType::CommonName, "Muster demo authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_string);
+        let mut server = CertificateParams::new(names)?;
+        server.distinguished_name.push(DnType::CommonName, "Muster demo server");
+        server.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let certificate = server.signed_by(&key, &authority)?;
+        Ok((authority.as_ref().pem(), certificate.pem(), key.serialize_pem()))
+    };
+    let (authority, certificate, key) =
+        made().map_err(|e| Error::internal("the demo's certificate cannot be made").because(e))?;
+    fs::create_dir_all(dir).map_err(|e| failed(dir, e))?;
+    for (name, text) in [("ca.pem", &authority), ("server.pem", &certificate)] {
+        fs::write(dir.join(name), text).map_err(|e| failed(dir, e))?;
+    }
+    let key_file = dir.join("server.key");
+    private(&key_file).and_then(|mut file| file.write_all(key.as_bytes())).map_err(|e| failed(&key_file, e))
+}
+
+/// A small consolidated table per force, and how fresh each is.
+async fn summary(dir: &Path) -> Result<()> {
+    println!();
+    for sql in [
+        "select c.force, max(c.status) as status, s.month_end, s.officers_fte, s.all_staff, p.spend, w.worked_hours \
+         from hub.coverage c \
+         join (select force, month_end, sum(case when worker_type = 'police officer' then fte end) as officers_fte, \
+               sum(headcount) as all_staff from marts.strength \
+               where month_end = (select max(month_end) from marts.strength) group by force, month_end) s on s.force = c.force \
+         join (select force, sum(amount) as spend from marts.spend where fin_year = 2025 group by force) p on p.force = c.force \
+         join (select force, sum(worked_hours) as worked_hours from marts.worked_hours group by force) w on w.force = c.force \
+         group by c.force, s.month_end, s.officers_fte, s.all_staff, p.spend, w.worked_hours order by c.force",
+        "select force, source, count(distinct entity) as entities, sum(received_rows) as received, \
+         sum(accepted_rows) as accepted, sum(quarantined_rows) as quarantined \
+         from hub.loads group by force, source order by force, source",
+    ] {
+        let format = Format::Table;
+        query::run(dir, query::Args { sql: sql.into(), user: None, format, output: None, release: None }).await?;
+    }
+    Ok(())
+}
+
+async fn serve_until_stopped(hub: Arc<Hub>, dir: &Path, port: u16) -> Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
+        Error::config(format!("port {port} cannot be used"))
+            .hint("name another with --flight-port; 0 takes a free one")
+            .because(e)
+    })?;
+    let port = listener.local_addr().map_err(|e| failed(dir, e))?.port();
+    let passwords = fs::read(dir.join(PASSWORDS)).map_err(|e| failed(&dir.join(PASSWORDS), e))?;
+    let users: BTreeMap<String, String> = serde_json::from_slice(&passwords)
+        .map_err(|e| Error::config("the demo's passwords cannot be read").at(dir.display()).because(e))?;
+    let connect =
+        Connect { flight: format!("grpc+tls://127.0.0.1:{port}"), ca: dir.join("tls/ca.pem"), users };
+    // The socket listens already: a client that comes early waits in its queue.
+    write_private(&dir.join(CONNECT), &connect)?;
+    greet(dir, &connect);
+    serve::run(hub, listener, super::serve::stop()).await
+}
+
+fn greet(dir: &Path, connect: &Connect) {
+    println!();
+    println!("serving    {}", connect.flight);
+    println!("authority  {}", connect.ca.display());
+    for (user, word) in &connect.users {
+        println!("user       {user:<6} password {word}");
+    }
+    println!("all of it  {}", dir.join(CONNECT).display());
+    println!("ask here   muster --project {} query \"select * from marts.strength limit 5\" --user beds", dir.display());
+    println!("stop       Ctrl-C");
+}
+
+/// Writes `value` as JSON that only its owner can read, whole or not at all.
+fn write_private(path: &Path, value: &impl Serialize) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(|e| Error::internal("JSON").because(e))?;
+    let partial = path.with_extension("partial");
+    let written = private(&partial).and_then(|mut file| file.write_all(&bytes));
+    written.and_then(|()| fs::rename(&partial, path)).map_err(|e| failed(path, e))
+}
+
+fn private(path: &Path) -> std::io::Result<fs::File> {
+    OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)
+}
+
+fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}
+
+fn failed(path: &Path, cause: std::io::Error) -> Error {
+    Error::config("the demo's folder cannot be used").at(path.display()).because(cause)
 }

@@ -45,7 +45,7 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
 }
 
 /// Completes at Ctrl-C, or when the service manager asks to stop.
-async fn stop() {
+pub(super) async fn stop() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

@@ -1,23 +1,81 @@
-//! `muster status`, `muster quarantine`, `muster releases`.
-use crate::error::{Error, Result};
+//! `muster status`, `muster quarantine`, `muster releases`: the system tables, for people.
+
+use super::query::{self, Format};
+use crate::error::Result;
 use std::path::Path;
+
+/// Who looks, and in what form.
+#[derive(Debug, clap::Args)]
+struct View {
+    /// See what this user of the project sees.
+    #[arg(long)]
+    user: Option<String>,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
 
 /// Arguments of `muster status`.
 #[derive(Debug, clap::Args)]
-pub struct StatusArgs {}
+pub struct StatusArgs {
+    #[command(flatten)]
+    view: View,
+}
+
 /// Arguments of `muster quarantine`.
 #[derive(Debug, clap::Args)]
-pub struct QuarantineArgs {}
+pub struct QuarantineArgs {
+    /// Only this force.
+    #[arg(long)]
+    force: Option<String>,
+    /// Only this reason, such as `not_a_date`.
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    view: View,
+}
+
 /// Arguments of `muster releases`.
 #[derive(Debug, clap::Args)]
-pub struct ReleasesArgs {}
+pub struct ReleasesArgs {
+    #[command(flatten)]
+    view: View,
+}
 
-pub(super) async fn status(_project: &Path, _args: StatusArgs) -> Result<bool> {
-    Err(Error::internal("not built yet"))
+pub(super) async fn status(project: &Path, args: StatusArgs) -> Result<bool> {
+    let sql = "select force, dataset, status, rows, quarantined_rows, as_of, release \
+               from hub.coverage order by force, dataset";
+    show(project, sql, &args.view).await
 }
-pub(super) async fn quarantine(_project: &Path, _args: QuarantineArgs) -> Result<bool> {
-    Err(Error::internal("not built yet"))
+
+pub(super) async fn quarantine(project: &Path, args: QuarantineArgs) -> Result<bool> {
+    let wanted = [("force", args.force), ("reason", args.reason)];
+    let filters = wanted.into_iter().filter_map(|(column, value)| {
+        value.map(|value| format!("{column} = '{}'", value.replace('\'', "''")))
+    });
+    let filters: Vec<String> = filters.collect();
+    let filter = if filters.is_empty() { "true".to_string() } else { filters.join(" and ") };
+    let sql = format!(
+        "select force, source, entity, file, row, column_name, reason, detail, raw \
+         from hub.quarantine where {filter} order by force, source, entity, file, row, column_name"
+    );
+    show(project, &sql, &args.view).await
 }
-pub(super) async fn releases(_project: &Path, _args: ReleasesArgs) -> Result<bool> {
-    Err(Error::internal("not built yet"))
+
+pub(super) async fn releases(project: &Path, args: ReleasesArgs) -> Result<bool> {
+    let sql = "select release, published_at, force, status, since, why, run \
+               from hub.releases order by release desc, force";
+    show(project, sql, &args.view).await
+}
+
+/// The same road as `muster query`, so that these commands are recorded and under policy too.
+async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
+    let args = query::Args {
+        sql: sql.to_string(),
+        user: view.user.clone(),
+        format: view.format,
+        output: None,
+        release: None,
+    };
+    query::run(project, args).await
 }
