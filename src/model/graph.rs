@@ -41,6 +41,20 @@ pub fn order(reads: &BTreeMap<String, Vec<String>>) -> (Vec<String>, Vec<Vec<Str
     (walk.order, walk.cycles)
 }
 
+/// Whether `from` is `to` or reads it, directly or through others.
+pub fn reaches(reads: &BTreeMap<String, Vec<String>>, from: &str, to: &str) -> bool {
+    let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(table) = next.pop() {
+        if table == to {
+            return true;
+        }
+        if seen.insert(table) {
+            next.extend(reads.get(table).into_iter().flatten().map(String::as_str));
+        }
+    }
+    false
+}
+
 struct Walk<'a> {
     reads: &'a BTreeMap<String, Vec<String>>,
     path: Vec<&'a str>,
@@ -127,5 +141,7 @@ mod tests {
         assert_eq!((order, cycles), (vec!["c".into(), "b".into(), "a".into()], vec![]));
         let (_, cycles) = super::order(&graph(&[("a", &["b"]), ("b", &["a"]), ("c", &["a", "c"])]));
         assert_eq!(cycles, [vec!["a", "b", "a"], vec!["c", "c"]]);
+        let chain = graph(&[("a", &["b"]), ("b", &["c"]), ("c", &[])]);
+        assert!(reaches(&chain, "a", "c") && !reaches(&chain, "c", "a"));
     }
 }

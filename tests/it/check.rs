@@ -70,3 +70,26 @@ fn what_init_writes_is_in_order() {
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8(again.stderr).unwrap().contains("the folder is not empty"));
 }
+
+#[test]
+fn a_file_of_the_project_replaces_the_built_in_one_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("muster.toml", "[hub]\nname = \"Ours\"\n");
+    let marts = || {
+        let project = load(dir.path()).unwrap_or_else(|problems| panic!("{problems}"));
+        let marts = project.models.into_iter().filter(|model| model.table() == "marts.strength");
+        marts.map(|model| (model.file, model.columns.len())).collect::<Vec<_>>()
+    };
+    let built_in = marts();
+    assert_eq!(built_in[0].0, "built-in/sql/marts/strength.sql");
+    write(
+        "sql/marts/people/strength.sql",
+        "/* Posts.\ngrain: force\n*/\nselect count(*) as posts from conformed.employment",
+    );
+    assert_eq!(marts(), [("sql/marts/people/strength.sql".to_string(), 0)]);
+}
