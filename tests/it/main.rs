@@ -1,4 +1,8 @@
 //! Every integration test, one binary: linking is the slow part.
 
 mod check;
+mod flight;
+mod hub;
+mod path;
+mod support;
 mod tidy;
