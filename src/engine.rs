@@ -79,7 +79,7 @@ pub fn lake_schema(schema: &Schema) -> Result<SchemaRef> {
         return Ok(Arc::new(Schema::new(fields)));
     }
     Err(Error::model(format!("columns of a type the lake cannot keep: {}", refused.join(", ")))
-        .hint("cast them to text, bigint, decimal, double, boolean, date or timestamp"))
+        .hint("cast to text, bigint, decimal, double, boolean, date or timestamp"))
 }
 
 fn lake_type(from: &DataType) -> Option<DataType> {

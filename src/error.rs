@@ -4,6 +4,7 @@
 //! hold a secret, a cell value or another force's name. Rows that break their contract are not
 //! errors; they are data (see [`crate::landing`]).
 
+use datafusion::common::utils::datafusion_strsim::levenshtein;
 use std::fmt;
 
 /// A result with the hub's [`Error`].
@@ -136,5 +137,24 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|s| &**s as _)
+    }
+}
+
+/// A hint that lists the known names of a `kind` (in the plural), the nearest to `wanted` first.
+pub(crate) fn known<'a>(kind: &str, wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    const MOST: usize = 8;
+    let wanted = wanted.to_lowercase();
+    let mut names: Vec<(usize, &str)> =
+        names.into_iter().map(|name| (levenshtein(&wanted, &name.to_lowercase()), name)).collect();
+    names.sort();
+    names.dedup();
+    let Some((distance, nearest)) = names.first().copied() else {
+        return format!("there are no {kind}");
+    };
+    let list = names.iter().take(MOST).map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > MOST { ", …" } else { "" };
+    match distance * 3 <= wanted.len().max(nearest.len()) {
+        true => format!("did you mean \"{nearest}\"? known {kind}: {list}{more}"),
+        false => format!("known {kind}: {list}{more}"),
     }
 }

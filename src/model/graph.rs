@@ -41,6 +41,20 @@ pub fn order(reads: &BTreeMap<String, Vec<String>>) -> (Vec<String>, Vec<Vec<Str
     (walk.order, walk.cycles)
 }
 
+/// Whether `from` is `to` or reads it, directly or through others.
+pub fn reaches(reads: &BTreeMap<String, Vec<String>>, from: &str, to: &str) -> bool {
+    let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(table) = next.pop() {
+        if table == to {
+            return true;
+        }
+        if seen.insert(table) {
+            next.extend(reads.get(table).into_iter().flatten().map(String::as_str));
+        }
+    }
+    false
+}
+
 struct Walk<'a> {
     reads: &'a BTreeMap<String, Vec<String>>,
     path: Vec<&'a str>,
@@ -74,7 +88,8 @@ pub fn word_at(text: &str, line: usize, column: usize) -> Range<usize> {
     let in_line = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
     let start = line_start + in_line;
     let word = text[start..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len() - start);
-    start..(start + word.max(1)).min(text.len())
+    let first = text[start..].chars().next().map_or(0, char::len_utf8);
+    start..start + word.max(first)
 }
 
 fn statement_start(sql: &str) -> usize {
@@ -92,7 +107,8 @@ fn syntax(sql: &str, error: &DataFusionError) -> Fault {
     let place = place.split_once(", Column: ");
     let place = place.and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?)));
     let span = place.map_or(statement_start(sql)..sql.len(), |(line, column)| word_at(sql, line, column));
-    Fault { span, message: format!("not valid sql: {}", message.replace('\n', " ")), hint: String::new() }
+    let message = format!("not valid sql: {}", message.replace('\n', " ").replace("Expected:", "expected"));
+    Fault { span, message, hint: String::new() }
 }
 
 #[cfg(test)]
@@ -125,5 +141,7 @@ mod tests {
         assert_eq!((order, cycles), (vec!["c".into(), "b".into(), "a".into()], vec![]));
         let (_, cycles) = super::order(&graph(&[("a", &["b"]), ("b", &["a"]), ("c", &["a", "c"])]));
         assert_eq!(cycles, [vec!["a", "b", "a"], vec!["c", "c"]]);
+        let chain = graph(&[("a", &["b"]), ("b", &["c"]), ("c", &[])]);
+        assert!(reaches(&chain, "a", "c") && !reaches(&chain, "c", "a"));
     }
 }

@@ -18,6 +18,7 @@
 //! A line that is indented deeper than the entry before it continues that entry.
 
 use super::{Check, ColumnDoc, Rule, Scope, Severity};
+use crate::error::known;
 use std::ops::Range;
 
 /// What a header says, with the places of its entries in the file.
@@ -98,6 +99,8 @@ enum Part {
     Keys,
     Columns,
     Checks,
+    /// Below a key that is not known, already reported.
+    Unknown,
 }
 
 struct Reading {
@@ -130,11 +133,12 @@ impl Reading {
                 }
                 Part::Columns if entry.indent > base => self.column(word, rest, &entry),
                 Part::Checks if entry.indent > base => self.check(&entry),
-                _ => self.fault(
-                    entry.span,
-                    format!("unknown key \"{word}\" in the header"),
-                    format!("known keys: {}", KEYS.join(", ")),
-                ),
+                Part::Unknown if entry.indent > base => {}
+                _ => {
+                    (base, part) = (entry.indent, Part::Unknown);
+                    let message = format!("unknown key \"{word}\" in the header");
+                    self.fault(entry.span, message, known("keys", word, KEYS));
+                }
             }
         }
         self.header.description = first_sentence(&prose);
@@ -155,11 +159,10 @@ impl Reading {
             "scope" => match rest {
                 "force" => self.header.scope = Scope::Force,
                 "hub" => self.header.scope = Scope::Hub,
-                other => self.fault(
-                    entry.span.clone(),
-                    format!("unknown scope \"{other}\""),
-                    "known scopes: force, hub",
-                ),
+                other => {
+                    let hint = known("scopes", other, ["force", "hub"]);
+                    self.fault(entry.span.clone(), format!("unknown scope \"{other}\""), hint);
+                }
             },
             _ if !rest.is_empty() => self.fault(
                 entry.span.clone(),

@@ -1,9 +1,9 @@
 //! One column of a contract.
 
 use super::pattern::{Says, chrono_pattern};
-use super::problem::known;
 use super::reader::{SLUG, Section, Text, is_slug};
 use crate::connector::contract::{Column, NumberForm, Type};
+use crate::error::known;
 use chrono_tz::Tz;
 
 const TYPES: [&str; 7] = ["text", "bool", "int", "decimal(p,s)", "date", "time", "timestamp"];

@@ -2,11 +2,12 @@
 
 use super::System;
 use super::column;
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use crate::connector::contract::{
     Column, Contract, Encoding, FileFormat, FileLayout, Mode, Place, Trailer, TrailerPart, Type,
 };
+use crate::error::known;
 
 /// The system that `doc` describes; what is wrong with it is in `found`.
 pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {

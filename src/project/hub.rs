@@ -1,9 +1,10 @@
 //! `muster.toml` → the hub, its forces, sources, roles and users.
 
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::secret;
 use super::{Address, Force, Hub, Source, System, Tls};
+use crate::error::known;
 use crate::policy::roles::{Forces, Role, User};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -159,10 +160,13 @@ fn source(
 
 /// The text of a key that must be one of the names in `all`.
 fn named<'a, T>(section: &mut Section<'a>, key: &'static str, all: &BTreeMap<String, T>) -> Option<&'a str> {
-    let text = section.required(key, "\"…\"")?;
+    let hint = |wanted| known(&format!("{key}s"), wanted, all.keys().map(String::as_str));
+    if !section.has(key) {
+        section.wrong(format!("the source has no \"{key}\""), hint(""));
+    }
+    let text = section.text(key)?;
     if !all.contains_key(text.value) {
-        let hint = known(&format!("{key}s"), text.value, all.keys().map(String::as_str));
-        section.problem(text.span, format!("unknown {key} \"{}\"", text.value), hint);
+        section.problem(text.span, format!("unknown {key} \"{}\"", text.value), hint(text.value));
     }
     Some(text.value)
 }
@@ -254,7 +258,8 @@ fn table_pattern(section: &Section<'_>, pattern: &Text<'_>, tables: &BTreeSet<St
     };
     let listed = matches!(layer, "conformed" | "marts" | "reference");
     if name != "*" && listed && !tables.contains(value) {
-        let hint = known("tables", value, tables.iter().map(String::as_str));
+        let same = |table: &&str| table.split('.').next() == Some(layer);
+        let hint = known("tables", value, tables.iter().map(String::as_str).filter(same));
         section.problem(pattern.span.clone(), format!("there is no table \"{value}\""), hint);
     }
 }

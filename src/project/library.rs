@@ -1,7 +1,8 @@
 //! Finds definitions: in the project folder first, then in the library built into the program.
 //! The first name wins, as a whole unit; nothing is merged, so that one file tells the truth.
 
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
+use crate::error::known;
 use include_dir::{Dir, DirEntry, include_dir};
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::Path;
@@ -113,8 +114,8 @@ pub(super) struct Connector<'a> {
     pub(super) toml: Option<&'a Doc>,
     /// Its mappings, by entity.
     pub(super) staging: BTreeMap<String, &'a Doc>,
-    /// Where messages place the folder itself.
-    pub(super) folder: String,
+    /// The path of `connector.toml`, also when it is missing.
+    pub(super) file: String,
 }
 
 impl<'a> Search<'a> {
@@ -129,8 +130,8 @@ impl<'a> Search<'a> {
         let connector = |(name, library): (String, &'a Library)| {
             let folder = format!("connectors/{name}/");
             let staging = unique(library, &format!("{folder}staging/"), "sql", found);
-            let toml = library.files.get(&format!("{folder}connector.toml"));
-            Connector { name, toml, staging, folder }
+            let file = format!("{folder}connector.toml");
+            Connector { name, toml: library.files.get(&file), staging, file }
         };
         names.into_iter().map(connector).collect()
     }

@@ -7,6 +7,7 @@
 
 mod column;
 mod connector;
+mod header;
 mod hub;
 mod library;
 mod models;
@@ -20,13 +21,11 @@ mod secret;
 mod tables;
 
 pub use library::{Library, builtin};
-pub use plan::lake_type;
 pub use problem::{Problem, Problems, count};
 
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
 use crate::policy::roles::{Role, User};
-use datafusion::arrow::datatypes::SchemaRef;
 use problem::{Doc, Found};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -87,10 +86,8 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
         hub::check(&dir, &settings, &systems, &tables, found);
     models::link(&mut drafts, &systems, &tables, found);
     let order = models::order(&drafts, found);
-    let tables = tables::check(&drafts, &order, &systems, &reference, found)
-        .map_err(|error| {
-            found.whole(FILE, 1, format!("models cannot be planned: {}", error.strip_backtrace()), ())
-        })
+    tables::check(&drafts, &order, &systems, &reference, found)
+        .map_err(|error| found.whole(FILE, 1, error.to_string(), ()))
         .ok()?;
 
     let pipelines = search.files("pipelines/", "toml", found);
@@ -99,34 +96,21 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
     let pipelines = pipelines.iter().map(pipeline).collect();
     let models = order.iter().map(|index| drafts[*index].model.clone()).collect();
     let staging = drafts.into_iter().map(|draft| draft.model).filter(|m| m.layer == Layer::Staging).collect();
-    Some(Project {
-        dir,
-        hub,
-        forces,
-        sources,
-        systems,
-        staging,
-        models,
-        reference,
-        pipelines,
-        roles,
-        users,
-        tables,
-    })
+    Some(Project { dir, hub, forces, sources, systems, staging, models, reference, pipelines, roles, users })
 }
 
 fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
     let mut systems = BTreeMap::new();
-    for library::Connector { name, toml, folder, .. } in connectors {
+    for library::Connector { name, toml, file, .. } in connectors {
         if !reader::is_slug(name) {
-            found.whole(folder, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
+            found.whole(file, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
         }
         match toml {
             Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, found)),
             None => {
                 let message = format!("connector \"{name}\" has no connector.toml");
                 found.whole(
-                    folder,
+                    file,
                     1,
                     message,
                     "a connector folder of the project replaces the built-in one whole",
@@ -162,10 +146,6 @@ pub struct Project {
     pub roles: BTreeMap<String, Role>,
     /// Users, by name.
     pub users: BTreeMap<String, User>,
-    /// The columns of every table of staging, conformed, marts and reference by `layer.name`, as
-    /// planned, with the types that the lake keeps. Staging has `force` and `source` first and
-    /// then every column that any mapping produces; tables of scope force have `force` first.
-    pub tables: BTreeMap<String, SchemaRef>,
 }
 
 /// `[hub]` and `[serve]` of `muster.toml`.

@@ -2,9 +2,10 @@
 
 use super::System;
 use super::library::{Connector, Search};
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
+use crate::error::known;
 use crate::model::header::{Fault, Header};
-use crate::model::{Layer, Model, Scope, graph, header};
+use crate::model::{Layer, Model, Rule, Scope, graph, header};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -130,9 +131,9 @@ fn may_read(
         return Err((format!("the table \"{table}\" has no layer"), format!("write layer.name; {hint}")));
     };
     let allowed: &[&str] = match model.layer {
-        Layer::Staging => &["raw", "reference"],
+        Layer::Staging => &["raw"],
         Layer::Conformed => &["staging", "conformed", "reference"],
-        Layer::Marts => &["staging", "conformed", "marts", "reference"],
+        Layer::Marts => &["conformed", "marts", "reference"],
     };
     if !allowed.contains(&layer) {
         let message = format!("a {} model cannot read \"{table}\"", model.layer.as_str());
@@ -161,11 +162,24 @@ fn may_read(
 /// Puts the conformed models and marts into dependency order; cycles are reported.
 pub(super) fn order(drafts: &[Draft<'_>], found: &Found) -> Vec<usize> {
     let built = |draft: &&Draft<'_>| draft.model.layer != Layer::Staging;
-    let reads = drafts.iter().filter(built).map(|d| (d.model.table(), d.model.reads.clone())).collect();
+    let mut reads: BTreeMap<_, _> =
+        drafts.iter().filter(built).map(|d| (d.model.table(), d.model.reads.clone())).collect();
     let at: BTreeMap<String, usize> = (0..drafts.len())
         .filter(|index| built(&&drafts[*index]))
         .map(|index| (drafts[index].model.table(), index))
         .collect();
+    // A check wants the table it relates to built before; where that table in turn reads this
+    // one, it looks at the version before.
+    for draft in drafts {
+        for check in &draft.model.checks {
+            if let Rule::Relate { table, .. } = &check.rule
+                && !graph::reaches(&reads, table, &draft.model.table())
+                && let Some(tables) = reads.get_mut(&draft.model.table())
+            {
+                tables.push(table.clone());
+            }
+        }
+    }
     let (order, cycles) = graph::order(&reads);
     for cycle in cycles {
         if let [first, second, ..] = cycle.as_slice()

@@ -1,8 +1,9 @@
 //! `pipelines/<name>.toml` → [`Pipeline`].
 
-use super::problem::{Doc, Found, known};
+use super::problem::{Doc, Found};
 use super::reader;
 use super::{Pipeline, Source};
+use crate::error::known;
 use std::collections::BTreeMap;
 
 /// The pipeline that `doc` describes; what is wrong with it is in `found`.

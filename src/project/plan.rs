@@ -1,59 +1,54 @@
 //! Plans statements over empty tables: finds what a parser cannot, before any data is touched.
 
-use super::problem::known;
 use crate::connector::contract::Contract;
+use crate::engine::{CATALOG, Engine};
+use crate::error::known;
+use crate::error::{Error, Result};
 use crate::model::graph::word_at;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{SchemaError, Span};
 use datafusion::datasource::empty::EmptyTable;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-const CATALOG: &str = "muster";
-
 /// A session that knows tables by their columns only.
 pub(super) struct Planner {
     session: SessionContext,
-    catalog: Arc<MemoryCatalogProvider>,
+    catalog: Arc<dyn CatalogProvider>,
 }
 
 /// What planning tells of a statement.
 pub(super) struct Planned {
-    /// Its columns, with the types that the lake keeps.
+    /// Its columns.
     pub(super) schema: SchemaRef,
     /// The columns it needs of each table (`layer.name`) that it reads.
     pub(super) uses: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Planner {
-    pub(super) fn new() -> Self {
-        let config = SessionConfig::new()
-            .with_create_default_catalog_and_schema(false)
-            .with_default_catalog_and_schema(CATALOG, "none")
-            .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
-            .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-            .set_bool("datafusion.sql_parser.collect_spans", true);
-        let session = SessionContext::new_with_config(config);
-        let catalog = Arc::new(MemoryCatalogProvider::new());
-        session.register_catalog(CATALOG, Arc::clone(&catalog) as _);
-        Self { session, catalog }
+    pub(super) fn new() -> Result<Self> {
+        let session = Engine::new()?.context();
+        session.state_ref().write().config_mut().options_mut().sql_parser.collect_spans = true;
+        let catalog =
+            session.catalog(CATALOG).ok_or_else(|| Error::internal("a session without its catalog"))?;
+        Ok(Self { session, catalog })
     }
 
     /// Makes the table `layer.name` known.
     pub(super) fn provide(&self, table: &str, schema: SchemaRef) -> Result<()> {
-        let (layer, name) = table.split_once('.').unwrap_or(("none", table));
+        let (layer, name) = table.split_once('.').unwrap_or((CATALOG, table));
         let layer = match self.catalog.schema(layer) {
             Some(provider) => provider,
             None => self.clear(layer)?,
         };
-        layer.register_table(name.into(), Arc::new(EmptyTable::new(schema)))?;
+        layer.register_table(name.into(), Arc::new(EmptyTable::new(schema))).map_err(unplannable)?;
         Ok(())
     }
 
@@ -67,22 +62,25 @@ impl Planner {
     }
 
     /// Plans a query to the point where it could run.
-    pub(super) fn plan(&self, sql: &str) -> Result<Planned> {
+    pub(super) fn plan(&self, sql: &str) -> Result<Planned, DataFusionError> {
         let state = self.session.state();
         // Nothing here waits: the tables are in memory.
         let plan = block_on(state.create_logical_plan(sql))?;
         let plan = state.optimize(&plan)?;
         // Some queries have a logical plan that nothing can run.
         block_on(state.query_planner().create_physical_plan(&plan, &state))?;
-        let fields: Vec<Field> = plan.schema().fields().iter().map(|field| lake_field(field)).collect();
-        Ok(Planned { schema: Arc::new(Schema::new(fields)), uses: uses(&plan)? })
+        Ok(Planned { schema: Arc::new(plan.schema().as_arrow().clone()), uses: uses(&plan)? })
     }
 
     fn clear(&self, layer: &str) -> Result<Arc<dyn SchemaProvider>> {
         let provider: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
-        self.catalog.register_schema(layer, Arc::clone(&provider))?;
+        self.catalog.register_schema(layer, Arc::clone(&provider)).map_err(unplannable)?;
         Ok(provider)
     }
+}
+
+fn unplannable(error: DataFusionError) -> Error {
+    Error::internal("the models cannot be planned").because(error)
 }
 
 /// What a staging mapping sees of an entity: the contract's columns and where each row came from.
@@ -90,36 +88,14 @@ fn raw_schema(contract: &Contract) -> SchemaRef {
     let mut fields = vec![
         Field::new("_load", DataType::Int64, true),
         Field::new("_row", DataType::Int64, true),
-        Field::new("_loaded_at", instant(), true),
+        Field::new("_loaded_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
         Field::new("_file", DataType::Utf8, true),
     ];
     fields.extend(contract.schema().fields().iter().map(|field| field.as_ref().clone()));
     Arc::new(Schema::new(fields))
 }
 
-fn instant() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-}
-
-/// The type in which the lake keeps values of `ty`: text as Utf8, whole numbers signed, instants
-/// in UTC microseconds.
-pub fn lake_type(ty: &DataType) -> DataType {
-    match ty {
-        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
-        DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
-        DataType::Timestamp(_, _) => instant(),
-        DataType::Date64 => DataType::Date32,
-        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
-        DataType::Dictionary(_, value) => lake_type(value),
-        other => other.clone(),
-    }
-}
-
-fn lake_field(field: &Field) -> Field {
-    Field::new(field.name(), lake_type(field.data_type()), true)
-}
-
-fn uses(plan: &LogicalPlan) -> Result<BTreeMap<String, BTreeSet<String>>> {
+fn uses(plan: &LogicalPlan) -> Result<BTreeMap<String, BTreeSet<String>>, DataFusionError> {
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {

@@ -1,7 +1,6 @@
 //! What is wrong with a project: every problem with its place and a hint.
 
 use crate::error::Error;
-use datafusion::common::utils::datafusion_strsim::levenshtein;
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, MietteError, MietteSpanContents, SourceCode,
     SourceSpan, SpanContents,
@@ -105,6 +104,7 @@ impl Problems {
             if handler.render_report(&mut out, &Picture::of(problem)).is_err() {
                 out.push_str(&format!("{problem}\n"));
             }
+            out.push('\n');
         }
         out
     }
@@ -266,24 +266,5 @@ impl From<String> for Hint {
 impl From<Option<String>> for Hint {
     fn from(hint: Option<String>) -> Self {
         Self(hint)
-    }
-}
-
-/// A hint that lists the known names of a `kind` (in the plural), the nearest to `wanted` first.
-pub(crate) fn known<'a>(kind: &str, wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    const MOST: usize = 8;
-    let wanted = wanted.to_lowercase();
-    let mut names: Vec<(usize, &str)> =
-        names.into_iter().map(|name| (levenshtein(&wanted, &name.to_lowercase()), name)).collect();
-    names.sort();
-    names.dedup();
-    let Some((distance, nearest)) = names.first().copied() else {
-        return format!("there are no {kind}");
-    };
-    let list = names.iter().take(MOST).map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
-    let more = if names.len() > MOST { ", …" } else { "" };
-    match distance * 2 <= wanted.len().max(nearest.len()) {
-        true => format!("did you mean \"{nearest}\"? known {kind}: {list}{more}"),
-        false => format!("known {kind}: {list}{more}"),
     }
 }

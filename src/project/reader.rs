@@ -3,7 +3,8 @@
 //! Whoever reads a [`Section`] asks for each key it knows and then calls [`Section::finish`],
 //! which reports the keys nobody asked for: the code that reads a table *is* the list of its keys.
 
-use super::problem::{Doc, Found, Hint, known};
+use super::problem::{Doc, Found, Hint};
+use crate::error::known;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

@@ -1,39 +1,41 @@
-//! The columns of every table, from planning every model; and what headers promise of them.
+//! The columns of every table, from planning every model; mappings of one entity must agree.
 
+use super::header;
 use super::models::Draft;
 use super::plan::{Planned, Planner, explain};
-use super::problem::{Found, Hint, known};
+use super::problem::Found;
 use super::{Reference, System};
-use crate::model::{Layer, Rule, Scope};
+use crate::engine::lake_schema;
+use crate::error::Result;
+use crate::model::{Layer, Scope};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::DataFusionError;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// What was planned so far.
 pub(super) struct Tables<'a, 'd> {
-    planner: Planner,
-    found: &'a Found,
-    drafts: &'a [Draft<'d>],
+    pub(super) planner: Planner,
+    pub(super) found: &'a Found,
+    pub(super) drafts: &'a [Draft<'d>],
     /// Every table whose columns are known; others are broken, and what reads them is left alone.
-    schemas: BTreeMap<String, SchemaRef>,
+    pub(super) schemas: BTreeMap<String, SchemaRef>,
     /// The output of each staging mapping, by its place among the drafts.
     mappings: BTreeMap<usize, SchemaRef>,
     /// The staging columns that conformed models and marts need, and one that needs it.
     needed: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Plans every model in `order` and returns the columns of every table.
+/// Plans every model in `order`; what is wrong with them is in `found`.
 pub(super) fn check(
     drafts: &[Draft<'_>],
     order: &[usize],
     systems: &BTreeMap<String, System>,
     reference: &BTreeMap<String, Reference>,
     found: &Found,
-) -> Result<BTreeMap<String, SchemaRef>> {
+) -> Result<()> {
     let mut tables = Tables {
-        planner: Planner::new(),
+        planner: Planner::new()?,
         found,
         drafts,
         schemas: BTreeMap::new(),
@@ -49,10 +51,17 @@ pub(super) fn check(
         tables.model(&drafts[*index])?;
     }
     tables.required();
-    for draft in drafts {
-        tables.header(draft);
+    tables.uneven();
+    for (index, draft) in drafts.iter().enumerate() {
+        let output = match draft.model.layer {
+            Layer::Staging => tables.mappings.get(&index),
+            _ => tables.schemas.get(&draft.model.table()),
+        };
+        if let Some(output) = output {
+            header::Promises { tables: &tables, draft, output }.check();
+        }
     }
-    Ok(tables.schemas)
+    Ok(())
 }
 
 impl Tables<'_, '_> {
@@ -91,9 +100,8 @@ impl Tables<'_, '_> {
             }
         }
         for (table, columns) in united {
-            let mut fields = vec![text("force"), text("source")];
-            fields.extend(columns.into_iter().map(|(_, field)| field));
-            self.add(table, Arc::new(Schema::new(fields)))?;
+            let columns = columns.into_iter().map(|(_, field)| field);
+            self.add(table, columns_after(&["force", "source"], columns))?;
         }
         Ok(())
     }
@@ -127,9 +135,8 @@ impl Tables<'_, '_> {
             let needed = self.needed.entry(read).or_default();
             needed.extend(columns.into_iter().map(|column| (column, table.clone())));
         }
-        let force = (draft.model.scope == Scope::Force).then(|| Arc::new(text("force")));
-        let fields: Vec<_> = force.into_iter().chain(planned.schema.fields().iter().cloned()).collect();
-        self.add(table, Arc::new(Schema::new(fields)))
+        let columns = planned.schema.fields().iter().map(|field| field.as_ref().clone());
+        self.add(table, columns_after(added(draft), columns))
     }
 
     fn plan(&self, draft: &Draft<'_>) -> Option<Planned> {
@@ -137,10 +144,7 @@ impl Tables<'_, '_> {
             return None;
         }
         match self.planner.plan(&draft.model.sql) {
-            Ok(planned) => {
-                self.output(draft, &planned.schema);
-                Some(planned)
-            }
+            Ok(planned) => Some(Planned { schema: self.output(draft, &planned.schema), ..planned }),
             Err(error) => {
                 self.refuse(draft, &error);
                 None
@@ -154,14 +158,11 @@ impl Tables<'_, '_> {
         self.found.at(draft.doc, place, message, hint);
     }
 
-    /// Checks the names and types of what a statement produces.
-    fn output(&self, draft: &Draft<'_>, schema: &SchemaRef) {
-        let added: &[&str] = match (draft.model.layer, draft.model.scope) {
-            (Layer::Staging, _) => &["force", "source"],
-            (_, Scope::Force) => &["force"],
-            (_, Scope::Hub) => &[],
-        };
+    /// Checks the names and types of what a statement produces; returns it in the lake's types.
+    fn output(&self, draft: &Draft<'_>, schema: &SchemaRef) -> SchemaRef {
+        let added = added(draft);
         let mut names = BTreeSet::new();
+        let mut fields = Vec::new();
         for field in schema.fields() {
             let name = field.name().as_str();
             let report =
@@ -181,10 +182,17 @@ impl Tables<'_, '_> {
                     "name it with \"as\", in lowercase letters",
                 );
             }
-            if *field.data_type() == DataType::Null {
-                report(format!("column \"{name}\" has no type"), "write cast(null as …)");
+            match lake_schema(&Schema::new(vec![field.as_ref().clone()])) {
+                Ok(kept) => fields.push(kept.field(0).clone()),
+                Err(error) => {
+                    let ty = type_name(field.data_type());
+                    let message = format!("column \"{name}\" has the type {ty}, which the lake cannot keep");
+                    report(message, error.advice().unwrap_or_default());
+                    fields.push(Field::new(name, DataType::Utf8, true));
+                }
             }
         }
+        Arc::new(Schema::new(fields))
     }
 
     /// Reports the mappings without a column that some model reads from the union.
@@ -211,83 +219,51 @@ impl Tables<'_, '_> {
         }
     }
 
-    /// Checks that the header speaks of columns that are there.
-    fn header(&self, draft: &Draft<'_>) {
-        let table = draft.model.table();
-        let mapping = self.drafts.iter().position(|d| std::ptr::eq(d, draft));
-        let schema = match draft.model.layer {
-            Layer::Staging => mapping.and_then(|index| self.mappings.get(&index)),
-            _ => self.schemas.get(&table),
-        };
-        let Some(schema) = schema else { return };
-        let produced = |at: &Range<usize>, name: &str| {
-            if schema.field_with_name(name).is_err() {
-                let hint = known("columns", name, schema.fields().iter().map(|f| f.name().as_str()));
-                let message = format!("the header names \"{name}\", which the SQL does not produce");
-                self.found.at(draft.doc, draft.doc.find(name, at.clone()), message, hint);
-            }
-        };
-        draft.header.grain.iter().for_each(|name| produced(&draft.header.grain_at, name));
-        draft.header.columns.iter().for_each(|(at, column)| produced(at, &column.name));
-        for (at, check) in &draft.header.checks {
-            match &check.rule {
-                Rule::Unique(names) | Rule::NotNull(names) => {
-                    names.iter().for_each(|name| produced(at, name))
+    /// Reports the columns that some mappings of an entity have and others lack, unless a model
+    /// needs them: then the ones that lack them are wrong.
+    fn uneven(&self) {
+        for (index, schema) in &self.mappings {
+            let draft = &self.drafts[*index];
+            let table = draft.model.table();
+            let others =
+                self.mappings.iter().filter(|(other, _)| self.drafts[**other].model.table() == table);
+            for field in schema.fields() {
+                let name = field.name();
+                let needed = self.needed.get(&table).is_some_and(|needed| needed.contains_key(name));
+                if needed || added(draft).contains(&name.as_str()) {
+                    continue;
                 }
-                Rule::Accept { expression, .. } => {
-                    if let Err((message, hint)) = self.accept(&table, expression) {
-                        self.found.at(draft.doc, at.clone(), message, hint);
-                    }
-                }
-                Rule::Relate { column, table, other } => {
-                    produced(at, column);
-                    if let Err((word, message, hint)) = self.relate(draft, table, other) {
-                        self.found.at(draft.doc, draft.doc.find(&word, at.clone()), message, hint);
-                    }
+                let mut others = others.clone();
+                if let Some((other, _)) = others.find(|(_, schema)| schema.field_with_name(name).is_err()) {
+                    let other = &self.drafts[*other].model.file;
+                    let message =
+                        format!("column \"{name}\" is not in every mapping of {table}: {other} lacks it");
+                    let hint = "leave it out, or produce it in every mapping";
+                    self.found.at(draft.doc, draft.find(name), message, hint);
                 }
             }
         }
-    }
-
-    fn accept(&self, table: &str, expression: &str) -> Result<(), (String, Hint)> {
-        match self.planner.plan(&format!("select ({expression}\n) as accepted from {table}")) {
-            Ok(planned) if *planned.schema.field(0).data_type() == DataType::Boolean => Ok(()),
-            Ok(_) => {
-                Err(("the expression is not true or false".into(), "compare something with something".into()))
-            }
-            Err(error) => {
-                let (message, hint, _) = explain(&error, expression);
-                Err((message, hint.into()))
-            }
-        }
-    }
-
-    fn relate(&self, draft: &Draft<'_>, table: &str, other: &str) -> Result<(), (String, String, String)> {
-        let Some(schema) = self.schemas.get(table) else {
-            // A table that is there but broken has its own problem.
-            let is_there = self.drafts.iter().any(|d| d.model.table() == table);
-            let hint = known("tables", table, self.schemas.keys().map(String::as_str));
-            let missing = (table.into(), format!("nothing provides the table \"{table}\""), hint);
-            return if is_there { Ok(()) } else { Err(missing) };
-        };
-        if draft.model.layer == Layer::Conformed && table.starts_with("marts.") {
-            let message = format!("a conformed model cannot relate to \"{table}\"");
-            return Err((
-                table.into(),
-                message,
-                "it relates to its left: staging, conformed, reference".into(),
-            ));
-        }
-        if schema.field_with_name(other).is_err() {
-            let hint = known("columns", other, schema.fields().iter().map(|f| f.name().as_str()));
-            return Err((format!("{table}.{other}"), format!("\"{table}\" has no column \"{other}\""), hint));
-        }
-        Ok(())
     }
 }
 
-fn text(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true)
+/// The columns that the engine puts before those of a statement.
+pub(super) fn added(draft: &Draft<'_>) -> &'static [&'static str] {
+    match (draft.model.layer, draft.model.scope) {
+        (Layer::Staging, _) => &["force", "source"],
+        (_, Scope::Force) => &["force"],
+        (_, Scope::Hub) => &[],
+    }
+}
+
+/// The text columns `first`, then the others; a name that comes again has been reported.
+fn columns_after(first: &[&str], others: impl IntoIterator<Item = Field>) -> SchemaRef {
+    let mut fields: Vec<Field> = first.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
+    for field in others {
+        if fields.iter().all(|known| known.name() != field.name()) {
+            fields.push(field);
+        }
+    }
+    Arc::new(Schema::new(fields))
 }
 
 /// A type as SQL calls it.

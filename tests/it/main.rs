@@ -1,5 +1,6 @@
 //! Every integration test, one binary: linking is the slow part.
 
+mod check;
 mod demo;
 mod flight;
 mod hub;

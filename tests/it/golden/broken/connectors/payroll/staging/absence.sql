@@ -1,0 +1,2 @@
+/* An absence. */
+select number as employment_id from raw.absence

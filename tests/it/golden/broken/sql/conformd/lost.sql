@@ -1,0 +1,2 @@
+/* One row in a folder that is no layer. */
+select 1 as a
