@@ -141,7 +141,8 @@ async fn summary(dir: &Path) -> Result<()> {
          from hub.loads group by force, source order by force, source",
     ] {
         let format = Format::Table;
-        query::run(dir, query::Args { sql: sql.into(), user: None, format, output: None, release: None }).await?;
+        query::run(dir, query::Args { sql: sql.into(), user: None, format, output: None, release: None })
+            .await?;
     }
     Ok(())
 }
@@ -172,7 +173,10 @@ fn greet(dir: &Path, connect: &Connect) {
         println!("user       {user:<6} password {word}");
     }
     println!("all of it  {}", dir.join(CONNECT).display());
-    println!("ask here   muster --project {} query \"select * from marts.strength limit 5\" --user beds", dir.display());
+    println!(
+        "ask here   muster --project {} query \"select * from marts.strength limit 5\" --user beds",
+        dir.display()
+    );
     println!("stop       Ctrl-C");
 }
 
