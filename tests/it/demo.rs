@@ -26,7 +26,8 @@ struct Served {
 
 impl Served {
     fn start(dir: &Path) -> Self {
-        let process = demo(dir, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
+        let process =
+            demo(dir, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
         let mut served = Self { process };
         let started = Instant::now();
         while !dir.join("connect.json").exists() {
@@ -50,7 +51,8 @@ impl Drop for Served {
 }
 
 fn succeeded(output: &Output) -> String {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
     text
 }

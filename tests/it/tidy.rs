@@ -42,7 +42,8 @@ fn files_and_functions_are_short() {
         let text = read(&path);
         let lines = before_tests(&text).lines().count();
         if lines > FILE_LINES {
-            problems.push(format!("{}: {lines} lines before its tests, {FILE_LINES} allowed", path.display()));
+            problems
+                .push(format!("{}: {lines} lines before its tests, {FILE_LINES} allowed", path.display()));
         }
         let file = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let mut functions = Functions { path: &path, problems: &mut problems };
@@ -104,7 +105,9 @@ fn modules_import_only_what_their_place_in_the_flow_allows() {
                 Some(group) => group.split('}').next().unwrap_or_default().split(',').collect(),
                 None => vec![rest],
             })
-            .map(|name| name.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
+            .map(|name| {
+                name.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+            })
             .collect();
         for name in used.into_iter().filter(|name| *name != module && *name != "error" && !name.is_empty()) {
             if !allowed.contains(&name) {
@@ -143,7 +146,8 @@ fn every_entity_of_a_connector_has_a_fixture() {
         let parsed: toml::Table = read(&path).parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let fixtures = path.parent().expect("a folder").join("fixtures");
         for entity in parsed["entities"].as_table().expect("entities").keys() {
-            let found = files_in(&fixtures).iter().any(|f| f.file_stem().is_some_and(|stem| stem == entity.as_str()));
+            let found =
+                files_in(&fixtures).iter().any(|f| f.file_stem().is_some_and(|stem| stem == entity.as_str()));
             assert!(found, "{} has no fixture for {entity}", fixtures.display());
         }
     }
