@@ -53,8 +53,9 @@ impl State {
     /// Records a step of `run`; steps are numbered in the order of recording.
     pub async fn record_step(&self, run: &str, step: &Step) -> Result<()> {
         let sql = "insert into steps (run, step, force, kind, name, started_at, finished_at, outcome, rows, message) \
-                   values (?, (select count(*) + 1 from steps where run = ?1), ?, ?, ?, ?, ?, ?, ?, ?)";
+                   values (?, (select count(*) + 1 from steps where run = ?), ?, ?, ?, ?, ?, ?, ?, ?)";
         let insert = sqlx::query(sql)
+            .bind(run)
             .bind(run)
             .bind(&step.force)
             .bind(step.kind)

@@ -2,4 +2,6 @@
 
 mod flight;
 mod hub;
+mod path;
+mod support;
 mod tidy;

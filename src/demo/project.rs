@@ -1,0 +1,103 @@
+//! The project folder's `muster.toml`.
+
+use crate::demo::world::{FORCES, Force};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The sources of a force: HR, finance and duty. Name, system and address.
+pub(super) fn sources(force: &Force) -> [(String, &'static str, String); 3] {
+    let systems = match force.code {
+        "beds" => [("itrent", true), ("efinancials", true), ("carm", false)],
+        "cambs" => [("itrent", false), ("agresso", false), ("carm", true)],
+        _ => [("sap_hcm", false), ("oracle_ebs", false), ("crown_dms", false)],
+    };
+    systems.map(|(system, database)| {
+        let path = format!("systems/{}/{system}", force.code);
+        let address = if database { format!("sqlite:{path}.db") } else { format!("file:{path}") };
+        (format!("{}_{system}", force.code), system, address)
+    })
+}
+
+/// The text of `muster.toml`.
+pub(super) fn manifest(flight: &str, password_hashes: &BTreeMap<String, String>) -> String {
+    let mut toml = format!(
+        r#"# Written by `muster demo`: three forces, each with an HR, a finance and a duty system of its own.
+
+[hub]
+name = "Bedfordshire, Cambridgeshire and Hertfordshire"
+lake = "lake"
+state = "sqlite:state.db"
+flight = {flight}
+
+[hub.tls]
+certificate = "tls/server.pem"
+key = "tls/server.key"
+"#,
+        flight = quoted(flight)
+    );
+    for force in &FORCES {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            toml,
+            "\n[forces.{}]\nname = {}\nons_code = {}\n",
+            force.code,
+            quoted(force.name),
+            quoted(force.ons_code)
+        );
+    }
+    for force in &FORCES {
+        for (name, system, address) in sources(force) {
+            let _ = write!(
+                toml,
+                "\n[sources.{name}]\nforce = {}\nsystem = {}\naddress = {}\n",
+                quoted(force.code),
+                quoted(system),
+                quoted(&address)
+            );
+        }
+    }
+    toml.push_str("\n# Sees everything.\n[roles.hub]\nforces = [\"*\"]\ntables = [\"*\"]\n");
+    for force in &FORCES {
+        let _ = write!(
+            toml,
+            "\n# Sees the rows of {}, wherever they are.\n[roles.{}]\nforces = [{}]\n\
+             tables = [\"conformed.*\", \"marts.*\", \"reference.*\", \"hub.*\"]\n",
+            force.name,
+            force.code,
+            quoted(force.code)
+        );
+    }
+    for user in ["hub", "beds", "cambs", "herts"] {
+        if let Some(hash) = password_hashes.get(user) {
+            let _ = write!(
+                toml,
+                "\n[users.{user}]\npassword_hash = {}\nroles = [{}]\n",
+                quoted(hash),
+                quoted(user)
+            );
+        }
+    }
+    toml
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_is_toml() {
+        let hashes = [("hub".to_owned(), "$argon2id$v=19$m=1\"".to_owned())].into();
+        let toml: toml::Table = manifest("127.0.0.1:32010", &hashes).parse().unwrap();
+        assert_eq!(toml["sources"].as_table().unwrap().len(), 9);
+        assert_eq!(toml["sources"]["beds_itrent"]["address"].as_str(), Some("sqlite:systems/beds/itrent.db"));
+        assert_eq!(toml["sources"]["cambs_itrent"]["address"].as_str(), Some("file:systems/cambs/itrent"));
+        assert_eq!(toml["roles"].as_table().unwrap().len(), 4);
+        assert_eq!(toml["users"]["hub"]["password_hash"].as_str(), Some("$argon2id$v=19$m=1\""));
+        assert_eq!(toml["users"].as_table().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,3 @@
+//! finance.
+use super::{Asked, Facts};
+pub(super) fn ask(_: &mut Asked, _: &[Facts]) {}

@@ -1,0 +1,209 @@
+//! The whole path: a source's rows into raw, through models and checks, into a release.
+
+use crate::support::{TestProject, analyst, ask, nightly, release};
+use expect_test::expect;
+use muster::pipeline::run::Outcome;
+use muster::policy::roles::Principal;
+use muster::release::Status;
+
+const PEOPLE: &str = "select force, person_id, surname from conformed.person order by force, person_id";
+const LOADS: &str = "select force, entity, load, received_rows as received, accepted_rows as accepted, \
+    quarantined_rows as bad, inserted_rows as ins, changed_rows as chg, deleted_rows as del \
+    from hub.loads where entity = 'person' order by force, load";
+
+#[tokio::test]
+async fn rows_of_two_forces_come_out_of_one_release() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    assert_eq!(release(&hub).await, 1);
+    expect![[r#"
+        +-------+-----------+---------+
+        | force | person_id | surname |
+        +-------+-----------+---------+
+        | beds  | P1        | beds 1  |
+        | beds  | P2        | beds 2  |
+        | beds  | P3        | beds 3  |
+        | herts | P1        | herts 1 |
+        | herts | P2        | herts 2 |
+        | herts | P3        | herts 3 |
+        +-------+-----------+---------+"#]]
+    .assert_eq(&ask(&hub, &Principal::operator(), None, PEOPLE).await);
+}
+
+#[tokio::test]
+async fn a_second_run_lands_nothing_and_releases_nothing() {
+    let project = TestProject::new().await;
+    assert_eq!(release(&project.open().await).await, 1);
+    let files = project.lake_files();
+    assert_eq!(release(&project.open().await).await, 1);
+    assert_eq!(project.lake_files(), files);
+}
+
+#[tokio::test]
+async fn changes_and_deletions_are_landed_once_and_old_releases_stay() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    let before = ask(&hub, &Principal::operator(), Some(1), PEOPLE).await;
+    project.sql("beds", "update ITR_PERSON set SURNAME = 'Changed' where PERSONAL_REF = 'P1';
+        delete from ITR_PERSON where PERSONAL_REF = 'P2'").await;
+    project.add_person("beds", 4, "0.5").await;
+    assert_eq!(release(&hub).await, 2);
+    expect![[r#"
+        +-------+-----------+---------+
+        | force | person_id | surname |
+        +-------+-----------+---------+
+        | beds  | P1        | Changed |
+        | beds  | P3        | beds 3  |
+        | beds  | P4        | beds 4  |
+        | herts | P1        | herts 1 |
+        | herts | P2        | herts 2 |
+        | herts | P3        | herts 3 |
+        +-------+-----------+---------+"#]]
+    .assert_eq(&ask(&hub, &Principal::operator(), None, PEOPLE).await);
+    assert_eq!(ask(&hub, &Principal::operator(), Some(1), PEOPLE).await, before);
+    expect![[r#"
+        +-------+--------+------+----------+----------+-----+-----+-----+-----+
+        | force | entity | load | received | accepted | bad | ins | chg | del |
+        +-------+--------+------+----------+----------+-----+-----+-----+-----+
+        | beds  | person | 1    | 3        | 3        | 0   | 3   | 0   | 0   |
+        | beds  | person | 2    | 3        | 3        | 0   | 1   | 1   | 1   |
+        | herts | person | 1    | 3        | 3        | 0   | 3   | 0   | 0   |
+        +-------+--------+------+----------+----------+-----+-----+-----+-----+"#]]
+    .assert_eq(&ask(&hub, &Principal::operator(), None, LOADS).await);
+}
+
+#[tokio::test]
+async fn a_bad_row_is_kept_with_all_its_reasons_and_leaves_the_last_good_version_current() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    project.sql("beds", "update ITR_PERSON set DOB = '1980-02-01', GENDER = 'Q' where PERSONAL_REF = 'P1'").await;
+    assert_eq!(release(&hub).await, 2);
+    let quarantine = "select force, entity, column_name, reason from hub.quarantine order by column_name";
+    expect![[r#"
+        +-------+--------+-------------+--------------+
+        | force | entity | column_name | reason       |
+        +-------+--------+-------------+--------------+
+        | beds  | person | dob         | not_a_date   |
+        | beds  | person | gender      | not_accepted |
+        +-------+--------+-------------+--------------+"#]]
+    .assert_eq(&ask(&hub, &Principal::operator(), None, quarantine).await);
+    let p1 = "select surname, birth_date from conformed.person where force = 'beds' and person_id = 'P1'";
+    expect![[r#"
+        +---------+------------+
+        | surname | birth_date |
+        +---------+------------+
+        | beds 1  | 1980-02-01 |
+        +---------+------------+"#]]
+    .assert_eq(&ask(&hub, &Principal::operator(), None, p1).await);
+
+    // The same bad row does not come again; once mended, it leaves the quarantine.
+    assert_eq!(release(&hub).await, 2);
+    project.sql("beds", "update ITR_PERSON set DOB = '02/02/1980', GENDER = 'F' where PERSONAL_REF = 'P1'").await;
+    assert_eq!(release(&hub).await, 3);
+    let left = ask(&hub, &Principal::operator(), None, "select count(*) as n from hub.quarantine").await;
+    assert!(left.contains("| 0 |"), "{left}");
+    expect![[r#"
+        +---------+------------+
+        | surname | birth_date |
+        +---------+------------+
+        | beds 1  | 1980-02-02 |
+        +---------+------------+"#]]
+    .assert_eq(&ask(&hub, &Principal::operator(), None, p1).await);
+}
+
+#[tokio::test]
+async fn a_force_that_fails_a_check_keeps_its_last_good_data_and_the_others_move_on() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    project.add_person("beds", 4, "7").await;
+    project.add_person("herts", 4, "1").await;
+    let (report, _) = nightly(&hub).await;
+    assert_eq!(report.outcome, Outcome::Partial);
+    assert_eq!(report.release.release, 2);
+    assert_eq!(report.release.forces["beds"].status, Status::Failed);
+    assert_eq!(report.release.forces["herts"].status, Status::Fresh);
+    let count = "select force, count(*) as people from conformed.person group by force order by force";
+    expect![[r#"
+        +-------+--------+
+        | force | people |
+        +-------+--------+
+        | beds  | 3      |
+        | herts | 4      |
+        +-------+--------+"#]]
+    .assert_eq(&ask(&hub, &Principal::operator(), None, count).await);
+
+    // Failing again in the same way is not a new release; mending it is.
+    let (again, _) = nightly(&hub).await;
+    assert_eq!(again.release.release, 2);
+    project.sql("beds", "update ITR_POSITION set FTE = '1' where FTE = '7'").await;
+    assert_eq!(release(&hub).await, 3);
+}
+
+#[tokio::test]
+async fn a_source_that_is_down_fails_alone() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    std::fs::write(project.dir().join("beds.db"), "not a database").expect("a written file");
+    project.add_person("herts", 4, "1").await;
+    let (report, _) = nightly(&hub).await;
+    assert_eq!(report.release.forces["beds"].status, Status::Stale);
+    assert_eq!(report.release.forces["herts"].status, Status::Fresh);
+    let rows = report.release.forces["beds"].datasets["conformed.person"].rows;
+    assert_eq!(rows, 3, "the last good data is kept");
+}
+
+#[tokio::test]
+async fn an_empty_answer_never_replaces_what_is_known() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    project.sql("beds", "delete from ITR_PERSON").await;
+    let (report, _) = nightly(&hub).await;
+    assert_eq!(report.release.forces["beds"].status, Status::Stale);
+    assert_eq!(report.release.forces["beds"].datasets["conformed.person"].rows, 3);
+}
+
+#[tokio::test]
+async fn a_force_user_finds_no_trace_of_another_force() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    let beds = analyst("beds");
+    for sql in [
+        PEOPLE,
+        "select * from hub.loads",
+        "select * from hub.coverage",
+        "select * from hub.releases",
+        "select * from hub.runs",
+        "select * from hub.checks",
+        "select * from hub.queries",
+        "select * from information_schema.tables",
+        "explain verbose select force, count(*) from conformed.employment group by force",
+        "explain select * from conformed.person where force = 'other'",
+    ] {
+        let answer = ask(&hub, &beds, None, sql).await;
+        assert!(!answer.contains("herts"), "{sql}\n{answer}");
+    }
+    let count = ask(&hub, &beds, None, "select count(*) as n from conformed.person where force <> 'beds'").await;
+    assert!(count.contains("| 0 |"), "{count}");
+}
+
+#[tokio::test]
+async fn two_runs_at_once_do_not_mix() {
+    let project = TestProject::new().await;
+    let (one, two) = (project.open().await, project.open().await);
+    let pipeline = &one.project.pipelines["nightly"];
+    let quiet = |_| {};
+    let (first, second) = tokio::join!(
+        muster::pipeline::run::run(&one, pipeline, &quiet),
+        muster::pipeline::run::run(&two, pipeline, &quiet),
+    );
+    let refused = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].to_string().contains("another run is working"), "{}", refused[0]);
+    assert_eq!(release(&one).await, 1);
+}
