@@ -112,7 +112,7 @@ pub(super) async fn tables(
     for model in hub.project.models.iter().filter(|m| m.scope == Scope::Force) {
         let released = released(hub, model, previous).await?;
         let mut content: Option<Content> = None;
-        let built = forces.iter().filter_map(|(_, force)| match force {
+        let built = forces.values().filter_map(|force| match force {
             Force::Built(made) => made.get(&model.table()),
             Force::Same | Force::Failed(_) => None,
         });
