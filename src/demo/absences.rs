@@ -54,7 +54,16 @@ fn absence(rng: &mut ChaCha8Rng, woman: bool, from: Day, to: Day) -> Absence {
     let reason = match kind {
         Leave::Sickness => pick(
             rng,
-            &["Cold, flu", "Back pain", "Injury on duty", "Stress/anxiety", "Migraine", "Surgery", "COVID-19", ""],
+            &[
+                "Cold, flu",
+                "Back pain",
+                "Injury on duty",
+                "Stress/anxiety",
+                "Migraine",
+                "Surgery",
+                "COVID-19",
+                "",
+            ],
         ),
         Leave::Maternity => "Maternity",
         Leave::Paternity | Leave::Special | Leave::Jury => "Other",

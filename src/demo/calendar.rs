@@ -81,9 +81,9 @@ pub(super) fn month_of(day: Day) -> usize {
 /// The instant of a local time, in minutes since [`epoch`], UTC. The estate's own times are never
 /// within the hour that happens twice or the one that never happens.
 pub(super) fn utc(local: Minute) -> Minute {
-    let summer = changes().iter().any(|&(from, to)| {
-        local >= Minute::from(from) * DAY + 120 && local < Minute::from(to) * DAY + 60
-    });
+    let summer = changes()
+        .iter()
+        .any(|&(from, to)| local >= Minute::from(from) * DAY + 120 && local < Minute::from(to) * DAY + 60);
     if summer { local - 60 } else { local }
 }
 

@@ -14,9 +14,8 @@ use std::collections::HashMap;
 pub(super) const NOBODY: &str = "9999";
 
 /// Days of the shift pattern: two early, two late, two night, four rest days.
-const CYCLE: [Option<Tour>; 10] = [
-    Some(EARLY), Some(EARLY), Some(LATE), Some(LATE), Some(NIGHT), Some(NIGHT), None, None, None, None,
-];
+const CYCLE: [Option<Tour>; 10] =
+    [Some(EARLY), Some(EARLY), Some(LATE), Some(LATE), Some(NIGHT), Some(NIGHT), None, None, None, None];
 const EARLY: Tour = Tour { code: "E", start: 7 * 60, end: 17 * 60 };
 const LATE: Tour = Tour { code: "L", start: 14 * 60, end: 24 * 60 };
 const NIGHT: Tour = Tour { code: "N", start: 22 * 60, end: 31 * 60 };

@@ -1,12 +1,10 @@
 //! Suppliers, purchase orders, invoices and payments of one force.
 
 use crate::demo::calendar::{self, DAY, Day, Minute};
+use crate::demo::ledger;
 use crate::demo::names::{self, pick};
 use crate::demo::people::FULL_ESTATE;
-use crate::demo::world::{
-    Force, Invoice, Ledger, Number, Order, Part, Payment, Supplier, numbered, stream,
-};
-use crate::demo::ledger;
+use crate::demo::world::{Force, Invoice, Ledger, Number, Order, Part, Payment, Supplier, numbered, stream};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -20,9 +18,7 @@ const COMMON: [(&str, &str, [usize; 3]); 3] = [
 
 /// The finances of `force` in an estate of `staff`.
 pub(super) fn finances(force: &Force, staff: usize, seed: u64) -> Ledger {
-    let size = |n: usize, least: usize| {
-        (n * force.finances * staff / 100 / FULL_ESTATE as usize).max(least)
-    };
+    let size = |n: usize, least: usize| (n * force.finances * staff / 100 / FULL_ESTATE as usize).max(least);
     let mut finances = Ledger {
         suppliers: suppliers(force, size(400, 40), &mut stream(seed, force.index, Part::Suppliers)),
         ..Ledger::default()
@@ -52,7 +48,10 @@ fn suppliers(force: &Force, count: usize, rng: &mut ChaCha8Rng) -> Vec<Supplier>
             name: names::AWKWARD_FIRMS.get(n).map_or_else(|| names::firm(rng), |&firm| firm.to_owned()),
             postcode: names::postcode(rng),
             vat: typed_vat(rng, format!("GB{}{:08}", force.index + 1, n * 37 + 11)),
-            status: pick(rng, &["active", "active", "active", "active", "active", "active", "held", "closed"]),
+            status: pick(
+                rng,
+                &["active", "active", "active", "active", "active", "active", "held", "closed"],
+            ),
             created: rng.random_range(calendar::day(2010, 4, 1)..calendar::first_day()),
         })
         .collect();
@@ -125,9 +124,13 @@ fn invoice(force: &Force, rng: &mut ChaCha8Rng, finances: &mut Ledger, n: usize)
         "paid" if rng.random_bool(0.8) => "closed",
         _ => "open",
     };
-    let order = rng
-        .random_bool(0.6)
-        .then(|| order(force, finances, Order { id: String::new(), supplier, ordered, net: net.abs(), status: order_status }));
+    let order = rng.random_bool(0.6).then(|| {
+        order(
+            force,
+            finances,
+            Order { id: String::new(), supplier, ordered, net: net.abs(), status: order_status },
+        )
+    });
     finances.invoices.push(Invoice {
         id: numbered(force.numbers.invoice, n + 1),
         supplier,
@@ -215,7 +218,9 @@ fn repeats(force: &Force, finances: &mut Ledger, runs: &mut Vec<Run>) {
         .collect();
     for (n, position) in candidates.into_iter().enumerate() {
         let original = finances.invoices[position].clone();
-        let Some(paid) = runs.iter().filter(|r| r.invoice == position).map(|r| r.paid).max() else { continue };
+        let Some(paid) = runs.iter().filter(|r| r.invoice == position).map(|r| r.paid).max() else {
+            continue;
+        };
         let mut invoice = position;
         if n % 2 == 0 {
             invoice = finances.invoices.len();

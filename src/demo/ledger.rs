@@ -204,7 +204,8 @@ impl Poster<'_> {
             0..5 => {
                 let at = self.at(month, dated, posted, "PC");
                 for _ in 0..lines {
-                    let (account, amount) = (self.rng.random_range(BOUGHT), self.rng.random_range(100..90_000));
+                    let (account, amount) =
+                        (self.rng.random_range(BOUGHT), self.rng.random_range(100..90_000));
                     self.line(at, account, amount, "Purchase card");
                 }
             }

@@ -2,9 +2,7 @@
 
 use crate::demo::calendar::{self, DAY, Day, Minute};
 use crate::demo::posts::{self, Spell};
-use crate::demo::world::{
-    Employment, Force, HrSystem, Identity, Part, People, Person, Worker, stream,
-};
+use crate::demo::world::{Employment, Force, HrSystem, Identity, Part, People, Person, Worker, stream};
 use crate::demo::{absences, names};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -15,11 +13,7 @@ pub(super) const FULL_ESTATE: i64 = 8_000;
 /// The people of `force` in an estate of `staff`; `shared` are also known to another force.
 pub(super) fn people(force: &Force, staff: usize, seed: u64, shared: &[Identity]) -> People {
     let census = Census::of(force, staff);
-    let mut maker = Maker {
-        force,
-        rng: stream(seed, force.index, Part::People),
-        people: People::default(),
-    };
+    let mut maker = Maker { force, rng: stream(seed, force.index, Part::People), people: People::default() };
     maker.officers(&census, shared);
     maker.others(Worker::Pcso, census.others[0]);
     maker.others(Worker::Staff, census.others[1]);
@@ -147,13 +141,7 @@ impl Maker<'_> {
         }
     }
 
-    fn person(
-        &mut self,
-        worker: Worker,
-        started: Day,
-        ended: Option<Day>,
-        known: Option<Identity>,
-    ) -> usize {
+    fn person(&mut self, worker: Worker, started: Day, ended: Option<Day>, known: Option<Identity>) -> usize {
         let number = self.people.people.len();
         let western = self.force.hr == HrSystem::Itrent;
         let serial = self.force.index as usize * 300_000 + number * 7_919 % 300_000;

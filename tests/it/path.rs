@@ -45,8 +45,13 @@ async fn changes_and_deletions_are_landed_once_and_old_releases_stay() {
     let hub = project.open().await;
     release(&hub).await;
     let before = ask(&hub, &Principal::operator(), Some(1), PEOPLE).await;
-    project.sql("beds", "update ITR_PERSON set SURNAME = 'Changed' where PERSONAL_REF = 'P1';
-        delete from ITR_PERSON where PERSONAL_REF = 'P2'").await;
+    project
+        .sql(
+            "beds",
+            "update ITR_PERSON set SURNAME = 'Changed' where PERSONAL_REF = 'P1';
+        delete from ITR_PERSON where PERSONAL_REF = 'P2'",
+        )
+        .await;
     project.add_person("beds", 4, "0.5").await;
     assert_eq!(release(&hub).await, 2);
     expect![[r#"
@@ -78,7 +83,9 @@ async fn a_bad_row_is_kept_with_all_its_reasons_and_leaves_the_last_good_version
     let project = TestProject::new().await;
     let hub = project.open().await;
     release(&hub).await;
-    project.sql("beds", "update ITR_PERSON set DOB = '1980-02-01', GENDER = 'Q' where PERSONAL_REF = 'P1'").await;
+    project
+        .sql("beds", "update ITR_PERSON set DOB = '1980-02-01', GENDER = 'Q' where PERSONAL_REF = 'P1'")
+        .await;
     assert_eq!(release(&hub).await, 2);
     let quarantine = "select force, entity, column_name, reason from hub.quarantine order by column_name";
     expect![[r#"
@@ -100,7 +107,9 @@ async fn a_bad_row_is_kept_with_all_its_reasons_and_leaves_the_last_good_version
 
     // The same bad row does not come again; once mended, it leaves the quarantine.
     assert_eq!(release(&hub).await, 2);
-    project.sql("beds", "update ITR_PERSON set DOB = '02/02/1980', GENDER = 'F' where PERSONAL_REF = 'P1'").await;
+    project
+        .sql("beds", "update ITR_PERSON set DOB = '02/02/1980', GENDER = 'F' where PERSONAL_REF = 'P1'")
+        .await;
     assert_eq!(release(&hub).await, 3);
     let left = ask(&hub, &Principal::operator(), None, "select count(*) as n from hub.quarantine").await;
     assert!(left.contains("| 0 |"), "{left}");
@@ -188,7 +197,8 @@ async fn a_force_user_finds_no_trace_of_another_force() {
         let answer = ask(&hub, &beds, None, sql).await;
         assert!(!answer.contains("herts"), "{sql}\n{answer}");
     }
-    let count = ask(&hub, &beds, None, "select count(*) as n from conformed.person where force <> 'beds'").await;
+    let count =
+        ask(&hub, &beds, None, "select count(*) as n from conformed.person where force <> 'beds'").await;
     assert!(count.contains("| 0 |"), "{count}");
 }
 

@@ -66,7 +66,10 @@ address = "sqlite:herts.db"
     /// Runs statements in the database of `force`.
     pub async fn sql(&self, force: &str, sql: &str) {
         let mut connection = self.database(force).await;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string())).execute(&mut connection).await.expect("SQL of the test");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string()))
+            .execute(&mut connection)
+            .await
+            .expect("SQL of the test");
     }
 
     /// A person with one open post of `fte`, as the vendor writes it.
@@ -91,7 +94,8 @@ address = "sqlite:herts.db"
 
     /// Opens the project as a new process would.
     pub async fn open(&self) -> Hub {
-        let project = project::load(self.dir()).unwrap_or_else(|p| panic!("{}", muster::error::Error::from(p)));
+        let project =
+            project::load(self.dir()).unwrap_or_else(|p| panic!("{}", muster::error::Error::from(p)));
         Hub::open(project).await.expect("an open project")
     }
 

@@ -234,7 +234,8 @@ fn worked_hours(asked: &mut Asked, facts: &[Facts]) {
             })
             .collect()
     };
-    let columns = "force, month_end, worker_type, planned_hours, worked_hours, rest_days_worked, overtime_hours";
+    let columns =
+        "force, month_end, worker_type, planned_hours, worked_hours, rest_days_worked, overtime_hours";
     asked.hub(
         "hours worked in October 2025",
         &format!(

@@ -119,7 +119,11 @@ const FAULTS: &[Fault] = &[
     bad("purchase_order", &[("order_id", "59000001"), ("amount", "12.345")], &["too_many_digits"]),
     bad("purchase_order", &[("order_id", "59000002"), ("order_date", "soon")], &["not_a_date"]),
     bad("invoice", &[("voucher_no", "39000001"), ("net", "12OO.50-")], &["not_a_number"]),
-    bad("invoice", &[("voucher_no", "39000002"), ("status", "W"), ("due_date", "")], &["required", "not_accepted"]),
+    bad(
+        "invoice",
+        &[("voucher_no", "39000002"), ("status", "W"), ("due_date", "")],
+        &["required", "not_accepted"],
+    ),
     bad("invoice", &[("voucher_no", "39000003"), ("matched_at", "45.01.2025 10:00")], &["not_a_timestamp"]),
     twice("invoice"),
     bad("payment", &[("pay_id", "49000001"), ("cancelled", "J")], &["not_a_bool"]),

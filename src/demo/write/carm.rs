@@ -96,10 +96,8 @@ const FAULTS: &[Fault] = &[
 ];
 
 /// What only a file can get wrong.
-const FILE_FAULTS: &[Fault] = &[
-    ragged("person", &[("dm_person_id", "900003")], 1),
-    ragged("roster", &[("collar_no", "0005")], -1),
-];
+const FILE_FAULTS: &[Fault] =
+    &[ragged("person", &[("dm_person_id", "900003")], 1), ragged("roster", &[("collar_no", "0005")], -1)];
 
 const REPORTS: Format = Format::Delimited(Delimited {
     extension: "csv",

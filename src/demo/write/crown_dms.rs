@@ -72,7 +72,11 @@ const FAULTS: &[Fault] = &[
     bad("overtime", &[("claim_no", "9000001"), ("type", "BRIBE")], &["not_accepted"]),
     bad("overtime", &[("claim_no", "9000002"), ("rate", "1.333")], &["too_many_digits"]),
     bad("overtime", &[("claim_no", "9000003"), ("worked_date", "20259999")], &["not_a_date"]),
-    bad("overtime", &[("claim_no", "9000004"), ("settle", "CASH"), ("credited", "")], &["required", "not_accepted"]),
+    bad(
+        "overtime",
+        &[("claim_no", "9000004"), ("settle", "CASH"), ("credited", "")],
+        &["required", "not_accepted"],
+    ),
     twice("overtime"),
 ];
 

@@ -118,7 +118,11 @@ const FAULTS: &[Fault] = &[
     bad("purchase_order", &[("po_no", "PO900001"), ("net", "12.345")], &["too_many_digits"]),
     bad("purchase_order", &[("po_no", "PO900002"), ("order_date", "soon")], &["not_a_date"]),
     bad("invoice", &[("doc_no", "D9000001"), ("net", "12OO.50")], &["not_a_number"]),
-    bad("invoice", &[("doc_no", "D9000002"), ("status", "W"), ("due_date", "")], &["required", "not_accepted"]),
+    bad(
+        "invoice",
+        &[("doc_no", "D9000002"), ("status", "W"), ("due_date", "")],
+        &["required", "not_accepted"],
+    ),
     bad("invoice", &[("doc_no", "D9000003"), ("matched_ts", "2025-13-01 10:00:00")], &["not_a_timestamp"]),
     twice("invoice"),
     bad("payment", &[("payment_no", "P9000001"), ("void_flag", "J")], &["not_a_bool"]),

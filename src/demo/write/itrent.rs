@@ -154,7 +154,8 @@ fn positions(people: &People, store: &mut Store) -> Result<()> {
     let mut row = Row::default();
     for employment in &people.employments {
         for post in &employment.posts {
-            let grade = if post.sloppy { format!("{} ", post.grade.to_lowercase()) } else { post.grade.into() };
+            let grade =
+                if post.sloppy { format!("{} ", post.grade.to_lowercase()) } else { post.grade.into() };
             let worker = match employment.worker {
                 Worker::Officer => "OFFICER",
                 Worker::Pcso => "PCSO",
