@@ -53,7 +53,7 @@ impl Batch {
         file: Option<String>,
     ) -> Self {
         Self {
-            columns: types.map(|ty| Cells::new(ty)).collect(),
+            columns: types.map(Cells::new).collect(),
             schema,
             file,
             row: Int64Builder::new(),

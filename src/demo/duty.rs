@@ -2,9 +2,10 @@
 //! on as soon as it is made.
 
 use crate::demo::calendar::{self, DAY, Day, Minute};
+use crate::demo::force::{Force, Part, stream};
 use crate::demo::names::pick;
 use crate::demo::people::office_hours;
-use crate::demo::world::{Employment, Force, Part, People, Worker, stream};
+use crate::demo::world::{Employment, People, Worker};
 use crate::error::Result;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;

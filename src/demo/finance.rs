@@ -1,10 +1,11 @@
 //! Suppliers, purchase orders, invoices and payments of one force.
 
 use crate::demo::calendar::{self, DAY, Day, Minute};
+use crate::demo::force::{Force, Number, Part, numbered, stream};
 use crate::demo::ledger;
 use crate::demo::names::{self, pick};
 use crate::demo::people::FULL_ESTATE;
-use crate::demo::world::{Force, Invoice, Ledger, Number, Order, Part, Payment, Supplier, numbered, stream};
+use crate::demo::world::{Invoice, Ledger, Order, Payment, Supplier};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 

@@ -2,9 +2,10 @@
 
 use crate::demo::calendar::{self, DAY, Day, Minute, Month};
 use crate::demo::finance::pence;
+use crate::demo::force::{Force, Part, numbered, stream};
 use crate::demo::names::pick;
 use crate::demo::people::FULL_ESTATE;
-use crate::demo::world::{Account, Force, Ledger, Line, Part, numbered, stream};
+use crate::demo::world::{Account, Ledger, Line};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 

@@ -9,6 +9,7 @@ mod absences;
 mod calendar;
 mod duty;
 mod finance;
+mod force;
 mod ledger;
 mod names;
 mod people;
@@ -19,8 +20,9 @@ mod world;
 mod write;
 
 use crate::demo::duty::Event;
+use crate::demo::force::{FORCES, Force};
 use crate::demo::truth::{Facts, Tally};
-use crate::demo::world::{FORCES, Force, Identity};
+use crate::demo::world::Identity;
 use crate::demo::write::Duties;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;

@@ -1,8 +1,9 @@
 //! The people of one force: who serves on the census day, who left before, who joined.
 
 use crate::demo::calendar::{self, DAY, Day, Minute};
+use crate::demo::force::{Force, HrSystem, Part, stream};
 use crate::demo::posts::{self, Spell};
-use crate::demo::world::{Employment, Force, HrSystem, Identity, Part, People, Person, Worker, stream};
+use crate::demo::world::{Employment, Identity, People, Person, Worker};
 use crate::demo::{absences, names};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;

@@ -1,6 +1,6 @@
 //! The project folder's `muster.toml`.
 
-use crate::demo::world::{FORCES, Force};
+use crate::demo::force::{FORCES, Force};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -5,6 +5,7 @@
 //! cost a third of the cold build and a provider that decides for itself which files it reads.
 
 pub mod delta;
+pub mod raw;
 pub mod snapshot;
 
 use crate::error::{Error, Result};

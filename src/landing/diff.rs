@@ -1,10 +1,10 @@
 //! Compares an extract with the open state and keeps the rows that differ.
 
-use super::current::{Open, OpenRows};
 use super::{Outcome, lands_differences};
 use crate::connector::Extract;
 use crate::connector::contract::Mode;
 use crate::error::{Error, Result};
+use crate::lake::raw::{Open, OpenRows, column, hash128};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
     Array, ArrayRef, BinaryArray, Int64Array, ListArray, StringArray, TimestampMicrosecondArray, UInt32Array,
@@ -231,19 +231,4 @@ fn empty_lists(count: usize) -> ArrayRef {
     let mut lists = ListBuilder::new(StringBuilder::new());
     (0..count).for_each(|_| lists.append(true));
     Arc::new(lists.finish())
-}
-
-/// The column `name` of `batch` as the array type that the extract's schema promises.
-pub(crate) fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
-    batch
-        .column_by_name(name)
-        .and_then(|column| column.as_any().downcast_ref::<A>())
-        .ok_or_else(|| Error::internal(format!("column \"{name}\" is missing or of another type")))
-}
-
-/// The 16 bytes of a hash as a number.
-pub(super) fn hash128(bytes: &[u8]) -> Result<u128> {
-    let bytes: [u8; 16] =
-        bytes.try_into().map_err(|e| Error::lake("a hash in raw is not 16 bytes long").because(e))?;
-    Ok(u128::from_be_bytes(bytes))
 }

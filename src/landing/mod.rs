@@ -1,85 +1,23 @@
 //! 2 LANDING. Appends a load to raw: rows good and bad, control totals and transaction id, in one
 //! commit. A crash at any point means that the load happened once or not at all.
 
-pub mod current;
 mod diff;
 
 use crate::connector::contract::{Contract, Mode};
 use crate::connector::{Extract, SourceFile, Totals};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::lake::delta::{Change, Commit, Table, Version};
+use crate::lake::delta::{Change, Commit, Version};
+use crate::lake::raw::{self, Load, Place, RECORDED};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use diff::Differ;
-pub(crate) use diff::column;
 use futures::stream;
-use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::sync::Arc;
-
-/// The key under which a commit of raw records its [`Load`].
-const RECORDED: &str = "muster.load";
 
 /// Open rows from which on the share of disappearing rows is guarded; a list of three that loses
 /// two is ordinary.
 const GUARDED_FROM: u64 = 100;
-
-/// Where raw keeps an entity of a source.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The force's code.
-    pub force: String,
-    /// The source's name.
-    pub source: String,
-    /// The entity's name.
-    pub entity: String,
-}
-
-impl Place {
-    /// The table's path in the lake.
-    pub fn table(&self) -> String {
-        format!("raw/{}/{}/{}", self.force, self.source, self.entity)
-    }
-}
-
-/// One successful pull of one entity of one source, as its commit records it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Load {
-    /// The load's number in its table, from 1.
-    pub load: i64,
-    /// The force's code.
-    pub force: String,
-    /// The source's name.
-    pub source: String,
-    /// The entity's name.
-    pub entity: String,
-    /// When the load was committed, microseconds since 1970.
-    pub loaded_at: i64,
-    /// The file's name, for file transports.
-    pub file: Option<String>,
-    /// The SHA-256 of the file's bytes.
-    pub sha256: Option<String>,
-    /// Rows at the source, if it says.
-    pub source_rows: Option<u64>,
-    /// Rows received: accepted + quarantined.
-    pub received_rows: u64,
-    /// Rows that keep their contract.
-    pub accepted_rows: u64,
-    /// Rows that break it.
-    pub quarantined_rows: u64,
-    /// Rows landed because their key was not open.
-    pub inserted_rows: u64,
-    /// Rows landed because their values differ from the open ones.
-    pub changed_rows: u64,
-    /// Keys closed because the source no longer has them.
-    pub deleted_rows: u64,
-    /// Keys that the source no longer shows but that stay open, because rows with unreadable keys
-    /// may be theirs.
-    pub withheld_rows: u64,
-    /// Control sums: column, sum at the source (if it says), sum received.
-    pub sums: Vec<(String, Option<String>, String)>,
-}
 
 /// What a pull did.
 #[derive(Debug, Clone)]
@@ -91,21 +29,6 @@ pub enum Landed {
         /// Rows received, all of them known.
         received_rows: u64,
     },
-}
-
-/// The files of `place` that have been landed, as SHA-256.
-pub async fn landed_files(lake: &Lake, place: &Place) -> Result<HashSet<String>> {
-    Ok(loads(lake, place, None).await?.into_iter().filter_map(|load| load.sha256).collect())
-}
-
-/// Every load of `place` up to a version of its table, newest first.
-pub async fn loads(lake: &Lake, place: &Place, up_to: Option<u64>) -> Result<Vec<Load>> {
-    let recorded = lake.table(&place.table()).recorded(RECORDED, up_to).await?;
-    let parse = |value| {
-        serde_json::from_value(value)
-            .map_err(|e| Error::lake("the record of a load cannot be read").at(place.table()).because(e))
-    };
-    recorded.into_iter().map(parse).collect()
 }
 
 /// Lands what `extract` brings. Nothing is written unless the extract reaches its end; the rows
@@ -126,7 +49,7 @@ pub async fn land(
     let app = place.table();
     let load = table.transaction(&app).await?.unwrap_or(0) + 1;
     let loaded_at = Utc::now();
-    let open_rows = current::open_state(open.as_ref()).await?;
+    let open_rows = raw::open_state(open.as_ref()).await?;
     let mut differ = Differ::new(open_rows, extract, Arc::clone(&schema), load, loaded_at, contract.mode);
     let rows = Box::pin(stream::unfold(&mut differ, |differ| async move {
         differ.next().await.map(|batch| (batch, differ))
@@ -267,9 +190,4 @@ fn lands_differences(mode: Mode) -> bool {
         Mode::Diff => true,
         Mode::Replace => false,
     }
-}
-
-/// The raw table of `place`, for readers.
-pub fn table(lake: &Lake, place: &Place) -> Table {
-    lake.table(&place.table())
 }

@@ -6,7 +6,7 @@ use crate::connector::contract::Contract;
 use crate::engine::{CATALOG, Engine};
 use crate::error::{Error, Result};
 use crate::lake::delta::Version;
-use crate::landing::current;
+use crate::lake::raw;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::DataFusionError;
@@ -35,15 +35,15 @@ pub struct Bound {
 /// The plan of one mapping over one source: the mapping's columns, then `source` and `force`.
 pub async fn mapping(engine: &Engine, model: &Model, bound: &Bound) -> Result<LogicalPlan> {
     let context = engine.context();
-    let raw = Arc::new(MemorySchemaProvider::new());
+    let tables = Arc::new(MemorySchemaProvider::new());
     for (entity, contract) in bound.contracts.iter() {
         let table: Arc<dyn TableProvider> = match bound.raw.get(entity) {
-            Some(version) => current::rows(&context, version, false)?.into_view(),
+            Some(version) => raw::rows(&context, version, false)?.into_view(),
             None => Arc::new(EmptyTable::new(Arc::new(raw_columns(contract)))),
         };
-        raw.register_table(entity.clone(), table).map_err(|e| failed(model, e))?;
+        tables.register_table(entity.clone(), table).map_err(|e| failed(model, e))?;
     }
-    register(&context, "raw", raw)?;
+    register(&context, "raw", tables)?;
     let planned = async {
         let frame = context.sql(&model.sql).await?;
         let columns = frame.schema().fields().iter().map(|f| ident(f.name()));

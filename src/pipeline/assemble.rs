@@ -5,7 +5,7 @@ use super::run::Force;
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::lake::delta::{Change, Commit, Version};
-use crate::landing::{self, Load, Place};
+use crate::lake::raw::{self, Load, Place};
 use crate::model::build::{Content, Library};
 use crate::model::staging::Bound;
 use crate::model::{Model, Scope};
@@ -36,9 +36,9 @@ impl Inputs {
             let mut raw = BTreeMap::new();
             for entity in system.entities.keys() {
                 let place = place(source, entity);
-                let Some(newest) = landing::table(&hub.lake, &place).newest().await? else { continue };
+                let Some(newest) = hub.lake.table(&place.table()).newest().await? else { continue };
                 raw.insert(entity.clone(), hub.lake.version(&place.table(), newest).await?);
-                if let Some(load) = landing::loads(&hub.lake, &place, None).await?.into_iter().next() {
+                if let Some(load) = raw::loads(&hub.lake, &place, None).await?.into_iter().next() {
                     loads.insert((source.name.clone(), entity.clone()), load);
                 }
             }

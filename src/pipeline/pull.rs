@@ -5,7 +5,8 @@ use crate::connector;
 use crate::connector::contract::Contract;
 use crate::error::Result;
 use crate::hub::Hub;
-use crate::landing::{self, Landed, Place};
+use crate::lake::raw::{self, Place};
+use crate::landing::{self, Landed};
 use crate::project::Source;
 use crate::state::runs::Step;
 use chrono::Utc;
@@ -102,7 +103,7 @@ async fn entity(hub: &Hub, source: &Source, contract: &Contract) -> Result<Pulle
     let mut pulled = Pulled::default();
     let snapshots = connector::discover(source, contract).await?;
     let seen = match snapshots.iter().any(|s| s.file.is_some()) {
-        true => landing::landed_files(&hub.lake, &place).await?,
+        true => raw::landed_files(&hub.lake, &place).await?,
         false => Default::default(),
     };
     for snapshot in snapshots {

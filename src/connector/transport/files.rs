@@ -96,3 +96,54 @@ fn layout_of<'a>(source: &Source, contract: &'a Contract) -> Result<&'a FileLayo
         .hint("give the entity a `file`, or the source the address of a database")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::contract::Type;
+    use crate::connector::testing::*;
+    use crate::project::Address;
+
+    fn source(folder: &Path) -> Source {
+        let address = Address::Folder(folder.into());
+        Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address }
+    }
+
+    #[tokio::test]
+    async fn matching_files_come_by_name_with_their_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("E_0.csv")).unwrap();
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        let names =
+            ["E_2.csv", "e_1.CSV", "E_10 (copy) £.csv", ".E_3.csv", "E_4.csv.part", "F_1.csv", "sub/E_5.csv"];
+        for name in names {
+            std::fs::write(dir.path().join(name), format!("ID\n{name}\n")).unwrap();
+        }
+        let (source, contract) = (source(dir.path()), contract(&[("id", Type::Text)]));
+        let found = discover(&source, &contract, dir.path()).await.unwrap();
+        let files: Vec<&SourceFile> = found.iter().map(|snapshot| snapshot.file.as_ref().unwrap()).collect();
+        let found_names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(found_names, ["E_10 (copy) £.csv", "E_2.csv", "e_1.CSV"]);
+        assert_eq!(files[1].bytes, "ID\nE_2.csv\n");
+        assert_eq!(files[1].sha256, "f99409f90f8d39375eca94b44ecc73d957a42abdca62866add4732e4e4ae5ada");
+        let got = drain(read(&source, &contract, found[0].clone()).unwrap()).await.unwrap();
+        assert_eq!(got.rows(), ["2: E_10 (copy) £.csv"]);
+    }
+
+    #[tokio::test]
+    async fn an_empty_folder_is_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let contract = contract(&[("id", Type::Text)]);
+        assert!(discover(&source(dir.path()), &contract, dir.path()).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn errors_name_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("E_1.csv"), "").unwrap();
+        let (source, contract) = (source(dir.path()), contract(&[("id", Type::Text)]));
+        let found = discover(&source, &contract, dir.path()).await.unwrap();
+        let error = drain(read(&source, &contract, found[0].clone()).unwrap()).await.unwrap_err();
+        assert_eq!(error.to_string(), "beds_s.e in 'E_1.csv': the file is empty");
+    }
+}

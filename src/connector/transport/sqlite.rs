@@ -151,3 +151,99 @@ fn table_of<'a>(source: &Source, contract: &'a Contract) -> Result<&'a str> {
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::contract::{NumberForm, Type};
+    use crate::connector::testing::*;
+    use crate::project::Address;
+
+    /// What is read from a database that `script` makes.
+    async fn read_script(contract: &Contract, script: &'static str) -> Result<Got> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("source.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let source = Source {
+            name: "beds_s".into(),
+            force: "beds".into(),
+            system: "s".into(),
+            address: Address::Sqlite(path.clone()),
+        };
+        drain(read(&source, contract, &path)?).await
+    }
+
+    fn mixed() -> Contract {
+        contract(&[
+            ("id", Type::Int),
+            ("amount", Type::Decimal { precision: 18, scale: 2, form: NumberForm::Plain }),
+            ("name", Type::Text),
+            ("flag", Type::Bool),
+        ])
+    }
+
+    #[tokio::test]
+    async fn values_are_judged_by_their_storage_class() {
+        let script = "create table e (id integer, amount numeric, name, flag);
+            insert into e values
+                (1, 12.5, 'a', 'Y'), (2, '12.50', 7, 1), (3, 12, 1.5, 0), (4, '-0.07', '', null),
+                (5, 0.1 + 0.2, 'a', 'N'), (6, 9e99, 'a', 'N'), (7, '1.O', x'00ff', 'N'),
+                (8, x'', cast(x'4dfc' as text), 2), (null, null, null, null)";
+        let got = read_script(&mixed(), script).await.unwrap();
+        let nines = got.rows()[5].clone();
+        let expect = [
+            "1: 1, 12.50, a, true",
+            "2: 2, 12.50, 7, true",
+            "3: 3, 12.00, 1.5, false",
+            "4: 4, -0.07, null, null",
+            "5! too_many_digits amount: \"0.30000000000000004\" does not fit a decimal(18,2) \
+             <{\"ID\":5,\"AMOUNT\":\"0.30000000000000004\",\"NAME\":\"a\",\"FLAG\":\"N\"}>",
+            &nines,
+            "7! not_a_number amount: \"1.O\" is not a decimal(18,2); \
+             undecodable name: 2 bytes of binary data are not text \
+             <{\"ID\":7,\"AMOUNT\":\"1.O\",\"NAME\":\"x'00ff'\",\"FLAG\":\"N\"}>",
+            "8! undecodable amount: 0 bytes of binary data are not text; \
+             undecodable name: \"M\\xFC\" has malformed bytes; \
+             not_a_bool flag: \"2\" is not Y/N, 1/0, T/F, true/false or yes/no \
+             <{\"ID\":8,\"AMOUNT\":\"x''\",\"NAME\":\"M\\\\xFC\",\"FLAG\":2}>",
+            "9! required id: the value is missing <{\"ID\":null,\"AMOUNT\":null,\"NAME\":null,\"FLAG\":null}>",
+        ];
+        assert_eq!(got.rows(), expect);
+        assert!(nines.starts_with("6! too_many_digits amount: \"9000000000"), "{nines}");
+        assert_eq!((got.totals.source_rows, got.totals.received_rows), (Some(9), 9));
+    }
+
+    #[tokio::test]
+    async fn names_are_compared_without_case_and_quoted() {
+        let mut contract = mixed();
+        contract.table = Some("odd \"table\"".into());
+        contract.columns[2].from = "the \"name\", really".into();
+        let script =
+            "create table \"Odd \"\"Table\"\"\" (\"x\", Flag, \"THE \"\"Name\"\", really\", AmOuNt, id);
+            insert into \"odd \"\"table\"\"\" values (0, 'Y', 'a', 1, 1)";
+        assert_eq!(read_script(&contract, script).await.unwrap().rows(), ["1: 1, 1.00, a, true"]);
+    }
+
+    #[tokio::test]
+    async fn views_are_read_like_tables() {
+        let script = "create table t (id, amount, name, flag); insert into t values (1, 1, 'a', 'Y');
+            create view e as select * from t";
+        assert_eq!(read_script(&mixed(), script).await.unwrap().rows(), ["1: 1, 1.00, a, true"]);
+    }
+
+    #[tokio::test]
+    async fn missing_tables_and_files_that_are_no_database() {
+        let error = read_script(&mixed(), "create table other (id)").await.unwrap_err();
+        assert_eq!(error.to_string(), "beds_s.e: table 'E' is missing");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("source.db");
+        std::fs::write(&path, "this is not a database, however long it is made to look like one").unwrap();
+        let address = Address::Sqlite(path.clone());
+        let source = Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address };
+        let error = drain(read(&source, &mixed(), &path).unwrap()).await.unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Source);
+    }
+}

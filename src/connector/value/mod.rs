@@ -177,7 +177,7 @@ impl Reader {
             Cell::Text(Cow::Owned(text)) => self.read_text(&text).map(Value::into_owned),
             Cell::Int(number) => self.read_int(number),
             Cell::Malformed(bytes) => {
-                let message = format!("\"{}\" has malformed bytes", excerpt(&readable(bytes)));
+                let message = format!("\"{}\" has malformed bytes", excerpt(&readable(bytes.trim_ascii())));
                 Err(Reason::new(Code::Undecodable, &self.name, message))
             }
             Cell::Blob(bytes) => {

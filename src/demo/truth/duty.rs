@@ -76,6 +76,16 @@ impl Tally {
         }
     }
 
+    /// Rows of `conformed.duty`.
+    pub(super) fn duties(&self) -> usize {
+        self.shifts as usize
+    }
+
+    /// Rows of `conformed.overtime`.
+    pub(super) fn overtime(&self) -> usize {
+        self.claims.values().map(|[claims, ..]| *claims as usize).sum()
+    }
+
     fn hours(&mut self, people: &People, employment: Option<usize>, day: Day) -> &mut Hours {
         let worker = employment
             .map(|position| &people.employments[position])
@@ -251,7 +261,7 @@ fn worked_hours(asked: &mut Asked, facts: &[Facts]) {
         |f| of(f, None),
     );
     asked.hub(
-        "hours of overtime by force and financial year",
+        "rest days worked by force and financial year",
         "select force, case when month_end < date '2025-04-01' then 2024 else 2025 end as fin_year,
          sum(rest_days_worked) as rest_days from marts.worked_hours
          group by force, case when month_end < date '2025-04-01' then 2024 else 2025 end

@@ -8,7 +8,8 @@ mod hub;
 pub(super) use crate::demo::truth::duty::Tally;
 
 use crate::demo::calendar;
-use crate::demo::world::{FORCES, Force, Ledger, People};
+use crate::demo::force::{FORCES, Force};
+use crate::demo::world::{Ledger, People};
 use crate::demo::write::Received;
 use crate::error::{Error, Result};
 use serde_json::{Value, json};

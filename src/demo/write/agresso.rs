@@ -1,7 +1,8 @@
 //! Agresso: UTF-8 files with semicolons, dates with dots and numbers as ledgers print them.
 
 use crate::demo::calendar::Style;
-use crate::demo::world::{Force, Ledger};
+use crate::demo::force::Force;
+use crate::demo::world::Ledger;
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Delimited, Fault, Format, Layout, bad, int, number, ragged, text, twice};

@@ -3,7 +3,7 @@
 
 use crate::demo::calendar::Style;
 use crate::demo::duty::{Claim, Holder, Shift};
-use crate::demo::world::Force;
+use crate::demo::force::Force;
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Delimited, Fault, Format, Layout, bad, int, number, ragged, text, twice};

@@ -1,7 +1,8 @@
 //! eFinancials: tables of a database.
 
 use crate::demo::calendar::Style;
-use crate::demo::world::{Force, Ledger};
+use crate::demo::force::Force;
+use crate::demo::world::Ledger;
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Fault, Format, Layout, bad, int, number, text, twice};

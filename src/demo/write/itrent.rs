@@ -1,7 +1,8 @@
 //! iTrent: a database at one force, report files in Windows-1252 at another.
 
 use crate::demo::calendar::Style;
-use crate::demo::world::{Force, Leave, People, Worker};
+use crate::demo::force::Force;
+use crate::demo::world::{Leave, People, Worker};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Delimited, Fault, Format, Layout, bad, number, ragged, text, twice};

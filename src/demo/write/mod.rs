@@ -18,7 +18,8 @@ pub(super) use crate::demo::write::row::decimal_text;
 pub(super) use crate::demo::write::store::Received;
 
 use crate::demo::duty::{Claim, Holder, Shift};
-use crate::demo::world::{Force, HrSystem, Ledger, People};
+use crate::demo::force::{Force, HrSystem};
+use crate::demo::world::{Ledger, People};
 use crate::error::Result;
 use std::path::Path;
 

@@ -1,7 +1,8 @@
 //! Oracle E-Business Suite: UTF-8 files with bars and without headers; debits and credits apart.
 
 use crate::demo::calendar::{MONTHS, Style};
-use crate::demo::world::{Force, Ledger, Line};
+use crate::demo::force::Force;
+use crate::demo::world::{Ledger, Line};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Delimited, Fault, Format, Layout, bad, int, number, ragged, text, twice};

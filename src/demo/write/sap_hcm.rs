@@ -1,8 +1,9 @@
 //! SAP HCM: fixed-width infotype files.
 
 use crate::demo::calendar::Style;
+use crate::demo::force::Force;
 use crate::demo::posts::{self, UNMAPPED_GRADE};
-use crate::demo::world::{Force, Leave, People, Worker};
+use crate::demo::world::{Leave, People, Worker};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Fault, Format, Layout, bad, number, text, twice};

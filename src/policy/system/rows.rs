@@ -3,7 +3,7 @@
 use super::{Column, Kind, View};
 use crate::error::{Error, Result};
 use crate::lake::delta::Version;
-use crate::landing::{self, Place, current};
+use crate::lake::raw::{self, Place};
 use crate::policy::roles::Forces;
 use crate::release::{self, RowsOf};
 use datafusion::arrow::array::{
@@ -129,7 +129,7 @@ fn raw_tables(view: &View, forces: &Forces) -> Vec<(Place, u64)> {
 pub(super) async fn loads(view: &View, forces: &Forces) -> Result<RecordBatch> {
     let mut rows = Vec::new();
     for (place, version) in raw_tables(view, forces) {
-        for load in landing::loads(&view.lake, &place, Some(version)).await? {
+        for load in raw::loads(&view.lake, &place, Some(version)).await? {
             rows.push(vec![
                 Cell::from(load.force.as_str()),
                 Cell::from(load.source.as_str()),
@@ -155,7 +155,7 @@ pub(super) async fn quarantine(view: &View, forces: &Forces) -> Result<RecordBat
     let mut rows = Vec::new();
     for (place, number) in raw_tables(view, forces) {
         // Most entities have no bad row, and their loads say so without a scan.
-        let newest = landing::loads(&view.lake, &place, Some(number)).await?.into_iter().next();
+        let newest = raw::loads(&view.lake, &place, Some(number)).await?.into_iter().next();
         if newest.is_none_or(|load| load.quarantined_rows == 0) {
             continue;
         }
@@ -168,14 +168,14 @@ pub(super) async fn quarantine(view: &View, forces: &Forces) -> Result<RecordBat
 async fn bad_rows(view: &View, place: &Place, version: &Version, rows: &mut Vec<Vec<Cell>>) -> Result<()> {
     let failed = |e| Error::lake("the quarantined rows cannot be read").at(place.table()).because(e);
     let columns = ["_load", "_row", "_file", "_errors", "_raw"].map(ident).to_vec();
-    let frame = current::rows(&view.engine.context(), version, true)?;
+    let frame = raw::rows(&view.engine.context(), version, true)?;
     let batches = frame.select(columns).map_err(failed)?.collect().await.map_err(failed)?;
     for batch in &batches {
-        let loads = landing::column::<Int64Array>(batch, "_load")?;
-        let numbers = landing::column::<Int64Array>(batch, "_row")?;
-        let files = landing::column::<StringArray>(batch, "_file")?;
-        let errors = landing::column::<ListArray>(batch, "_errors")?;
-        let raw = landing::column::<StringArray>(batch, "_raw")?;
+        let loads = raw::column::<Int64Array>(batch, "_load")?;
+        let numbers = raw::column::<Int64Array>(batch, "_row")?;
+        let files = raw::column::<StringArray>(batch, "_file")?;
+        let errors = raw::column::<ListArray>(batch, "_errors")?;
+        let texts = raw::column::<StringArray>(batch, "_raw")?;
         for row in 0..batch.num_rows() {
             let reasons = errors.value(row);
             let Some(reasons) = reasons.as_any().downcast_ref::<StringArray>() else { continue };
@@ -192,7 +192,7 @@ async fn bad_rows(view: &View, place: &Place, version: &Version, rows: &mut Vec<
                     Cell::Text((!column.is_empty()).then(|| column.to_string())),
                     Cell::from(code),
                     Cell::from(detail),
-                    Cell::from(raw.value(row)),
+                    Cell::from(texts.value(row)),
                 ]);
             }
         }

@@ -1,31 +1,106 @@
-//! Reading raw: what is open, what is current, what is quarantined.
+//! Reading raw: the loads, what is open, what is current, what is quarantined.
 
-use super::diff::{column, hash128};
+use super::Lake;
 use crate::error::{Error, Result};
 use crate::lake::delta::Version;
 use crate::lake::snapshot::SnapshotTable;
-use datafusion::arrow::array::{BinaryArray, BooleanArray, Int64Array};
+use datafusion::arrow::array::{Array, BinaryArray, BooleanArray, Int64Array};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, ident, lit};
 use futures::TryStreamExt;
-use std::collections::HashMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// The key under which a commit of raw records its [`Load`].
+pub(crate) const RECORDED: &str = "muster.load";
+
+/// Where raw keeps an entity of a source.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The force's code.
+    pub force: String,
+    /// The source's name.
+    pub source: String,
+    /// The entity's name.
+    pub entity: String,
+}
+
+impl Place {
+    /// The table's path in the lake.
+    pub fn table(&self) -> String {
+        format!("raw/{}/{}/{}", self.force, self.source, self.entity)
+    }
+}
+
+/// One successful pull of one entity of one source, as its commit records it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Load {
+    /// The load's number in its table, from 1.
+    pub load: i64,
+    /// The force's code.
+    pub force: String,
+    /// The source's name.
+    pub source: String,
+    /// The entity's name.
+    pub entity: String,
+    /// When the load was committed, microseconds since 1970.
+    pub loaded_at: i64,
+    /// The file's name, for file transports.
+    pub file: Option<String>,
+    /// The SHA-256 of the file's bytes.
+    pub sha256: Option<String>,
+    /// Rows at the source, if it says.
+    pub source_rows: Option<u64>,
+    /// Rows received: accepted + quarantined.
+    pub received_rows: u64,
+    /// Rows that keep their contract.
+    pub accepted_rows: u64,
+    /// Rows that break it.
+    pub quarantined_rows: u64,
+    /// Rows landed because their key was not open.
+    pub inserted_rows: u64,
+    /// Rows landed because their values differ from the open ones.
+    pub changed_rows: u64,
+    /// Keys closed because the source no longer has them.
+    pub deleted_rows: u64,
+    /// Keys that the source no longer shows but that stay open, because rows with unreadable keys
+    /// may be theirs.
+    pub withheld_rows: u64,
+    /// Control sums: column, sum at the source (if it says), sum received.
+    pub sums: Vec<(String, Option<String>, String)>,
+}
+
+/// The files of `place` that have been landed, as SHA-256.
+pub async fn landed_files(lake: &Lake, place: &Place) -> Result<HashSet<String>> {
+    Ok(loads(lake, place, None).await?.into_iter().filter_map(|load| load.sha256).collect())
+}
+
+/// Every load of `place` up to a version of its table, newest first.
+pub async fn loads(lake: &Lake, place: &Place, up_to: Option<u64>) -> Result<Vec<Load>> {
+    let recorded = lake.table(&place.table()).recorded(RECORDED, up_to).await?;
+    let parse = |value| {
+        serde_json::from_value(value)
+            .map_err(|e| Error::lake("the record of a load cannot be read").at(place.table()).because(e))
+    };
+    recorded.into_iter().map(parse).collect()
+}
+
 /// The rows that are open, by key hash.
-pub(super) type OpenRows = HashMap<u128, Open>;
+pub(crate) type OpenRows = HashMap<u128, Open>;
 
 /// An open row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Open {
-    pub(super) hash: u128,
-    pub(super) bad: bool,
+pub(crate) struct Open {
+    pub(crate) hash: u128,
+    pub(crate) bad: bool,
 }
 
 /// What the newest load of every key says, tombstones left out.
-pub(super) async fn open_state(version: Option<&Version>) -> Result<OpenRows> {
+pub(crate) async fn open_state(version: Option<&Version>) -> Result<OpenRows> {
     let Some(version) = version else { return Ok(OpenRows::new()) };
     let read = async {
         // One partition and plain strings: this is a scan into a map, not a query.
@@ -87,4 +162,19 @@ pub fn rows(context: &SessionContext, version: &Version, quarantined: bool) -> R
     planned().map_err(|e: DataFusionError| {
         Error::lake("the current rows could not be planned").at(version.dir.display()).because(e)
     })
+}
+
+/// The column `name` of `batch` as the array type that the extract's schema promises.
+pub(crate) fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_any().downcast_ref::<A>())
+        .ok_or_else(|| Error::internal(format!("column \"{name}\" is missing or of another type")))
+}
+
+/// The 16 bytes of a hash as a number.
+pub(crate) fn hash128(bytes: &[u8]) -> Result<u128> {
+    let bytes: [u8; 16] =
+        bytes.try_into().map_err(|e| Error::lake("a hash in raw is not 16 bytes long").because(e))?;
+    Ok(u128::from_be_bytes(bytes))
 }
