@@ -43,7 +43,7 @@ impl Lake {
         &self.root
     }
 
-    /// The table at `name`, its path in the lake: `raw/beds/beds_itrent/position`.
+    /// The table at `name`, its path in the lake: `raw/beds/beds_hr/position`.
     pub fn table(&self, name: &str) -> Table {
         let mut tables = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let make = || Table::new(name.to_string(), self.root.join(name));
