@@ -86,9 +86,7 @@ impl Database {
 
     fn load_reference(&self, project: &Project) {
         for list in project.reference.values() {
-            let header = list.csv.lines().next().expect("a header");
-            let fields: Vec<_> =
-                header.split(',').map(|c| Field::new(c.trim(), DataType::Utf8, true)).collect();
+            let fields: Vec<_> = list.columns.iter().map(|c| Field::new(c, DataType::Utf8, true)).collect();
             let schema = Arc::new(Schema::new(fields));
             let reader = datafusion::arrow::csv::ReaderBuilder::new(Arc::clone(&schema)).with_header(true);
             let batches: Vec<_> =

@@ -81,7 +81,10 @@ async fn make(args: &Args) -> Result<()> {
             .at(args.dir.display())
             .hint("name another folder with --dir"));
     }
-    let partial = args.dir.with_extension("partial");
+    let name = args.dir.file_name().ok_or_else(|| {
+        Error::config("the demo needs a folder with a name of its own").at(args.dir.display())
+    })?;
+    let partial = args.dir.with_file_name(format!(".{}.muster-partial", name.to_string_lossy()));
     fs::remove_dir_all(&partial).or_else(ignore_missing).map_err(|e| failed(&partial, e))?;
     fs::create_dir_all(&partial).map_err(|e| failed(&partial, e))?;
     println!("generating three forces with {} staff (seed {}) …", args.staff, args.seed);
@@ -183,7 +186,7 @@ fn greet(dir: &Path, connect: &Connect) {
 /// Writes `value` as JSON that only its owner can read, whole or not at all.
 fn write_private(path: &Path, value: &impl Serialize) -> Result<()> {
     let bytes = serde_json::to_vec_pretty(value).map_err(|e| Error::internal("JSON").because(e))?;
-    let partial = path.with_extension("partial");
+    let partial = path.with_extension("json.partial");
     let written = private(&partial).and_then(|mut file| file.write_all(&bytes));
     written.and_then(|()| fs::rename(&partial, path)).map_err(|e| failed(path, e))
 }

@@ -12,7 +12,7 @@ use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, ident, lit};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The key under which a commit of raw records its [`Load`].
@@ -74,9 +74,19 @@ pub struct Load {
     pub sums: Vec<(String, Option<String>, String)>,
 }
 
-/// The files of `place` that have been landed, as SHA-256.
-pub async fn landed_files(lake: &Lake, place: &Place) -> Result<HashSet<String>> {
-    Ok(loads(lake, place, None).await?.into_iter().filter_map(|load| load.sha256).collect())
+/// A file that has been landed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LandedFile {
+    /// Its name.
+    pub name: String,
+    /// The SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// The files of `place` that have been landed.
+pub async fn landed_files(lake: &Lake, place: &Place) -> Result<Vec<LandedFile>> {
+    let loads = loads(lake, place, None).await?;
+    Ok(loads.into_iter().filter_map(|l| Some(LandedFile { name: l.file?, sha256: l.sha256? })).collect())
 }
 
 /// Every load of `place` up to a version of its table, newest first.

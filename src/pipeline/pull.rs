@@ -1,11 +1,11 @@
 //! Pulling: every entity of every source, each source failing alone.
 
 use super::Event;
-use crate::connector;
+use crate::connector::{self, SourceFile};
 use crate::connector::contract::Contract;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::lake::raw::{self, Place};
+use crate::lake::raw::{self, LandedFile, Place};
 use crate::landing::{self, Landed};
 use crate::project::Source;
 use crate::state::runs::Step;
@@ -102,14 +102,17 @@ async fn entity(hub: &Hub, source: &Source, contract: &Contract) -> Result<Pulle
         Place { force: source.force.clone(), source: source.name.clone(), entity: contract.entity.clone() };
     let mut pulled = Pulled::default();
     let snapshots = connector::discover(source, contract).await?;
-    let seen = match snapshots.iter().any(|s| s.file.is_some()) {
+    let landed = match snapshots.iter().any(|s| s.file.is_some()) {
         true => raw::landed_files(&hub.lake, &place).await?,
-        false => Default::default(),
+        false => Vec::new(),
     };
     for snapshot in snapshots {
         let file = snapshot.file.clone();
-        if file.as_ref().is_some_and(|f| seen.contains(&f.sha256)) {
-            continue;
+        if let Some(file) = &file {
+            if landed.iter().any(|known| known.sha256 == file.sha256) {
+                continue;
+            }
+            in_order(&place, file, &landed)?;
         }
         let extract = connector::read(source, contract, snapshot).await?;
         match landing::land(&hub.lake, &place, contract, file.as_ref(), extract).await? {
@@ -122,6 +125,18 @@ async fn entity(hub: &Hub, source: &Source, contract: &Contract) -> Result<Pulle
         }
     }
     Ok(pulled)
+}
+
+/// A file is a whole state of its entity: one that comes after a later one would bring back the past.
+fn in_order(place: &Place, file: &SourceFile, landed: &[LandedFile]) -> Result<()> {
+    match landed.iter().map(|known| &known.name).max() {
+        Some(newest) if file.name < *newest => {
+            Err(Error::contract(format!("file \"{}\" came after \"{newest}\" had been landed", file.name))
+                .at(format!("{}.{}", place.source, place.entity))
+                .hint("files are states in the order of their names: take it out of the folder, or send it under a later name"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs `attempt` until it succeeds, at most `retries` times more, with a growing wait that

@@ -1,6 +1,5 @@
 //! Code lists: CSV text of the project as tables of the lake, so that a release pins them too.
 
-use crate::engine::lake_schema;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lake::delta::{Change, Commit, Version};
@@ -36,10 +35,8 @@ pub(super) async fn land(
 
 async fn write(hub: &Hub, list: &Reference, name: &str) -> Result<u64> {
     let failed = |e| Error::config("the code list cannot be read as CSV").at(&list.file).because(e);
-    let header = list.csv.lines().next().unwrap_or_default();
-    let columns = header.trim_start_matches('\u{feff}').split(',').map(|c| c.trim().trim_matches('"'));
-    let schema = Schema::new(columns.map(|c| Field::new(c, DataType::Utf8, true)).collect::<Vec<_>>());
-    let schema = lake_schema(&schema)?;
+    let columns = list.columns.iter().map(|column| Field::new(column, DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
     let reader = ReaderBuilder::new(Arc::clone(&schema)).with_header(true).build(list.csv.as_bytes());
     let batches: Vec<_> = reader.map_err(failed)?.collect::<std::result::Result<_, _>>().map_err(failed)?;
     let table = hub.lake.table(name);

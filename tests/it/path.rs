@@ -203,6 +203,71 @@ async fn a_force_user_finds_no_trace_of_another_force() {
 }
 
 #[tokio::test]
+async fn a_crash_before_the_manifest_leaves_the_old_release_and_the_next_run_makes_the_new_one() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    let old = ask(&hub, &Principal::operator(), None, PEOPLE).await;
+    project.add_person("beds", 4, "1").await;
+    assert_eq!(release(&hub).await, 2);
+    let new = ask(&hub, &Principal::operator(), None, PEOPLE).await;
+
+    // What a crash leaves behind that comes after all commits and before the manifest.
+    let manifest = project.dir().join("lake/releases/00000000000000000002.json");
+    std::fs::remove_file(manifest).expect("the manifest");
+    let hub = project.open().await;
+    assert_eq!(ask(&hub, &Principal::operator(), None, PEOPLE).await, old);
+
+    // Meanwhile another force changes too: the unreleased commits must not leak into the release.
+    project.sql("herts", "delete from ITR_PERSON where PERSONAL_REF = 'P3'").await;
+    assert_eq!(release(&hub).await, 2);
+    let expected = new.lines().filter(|line| !line.contains("herts 3")).collect::<Vec<_>>().join("\n");
+    assert_eq!(ask(&hub, &Principal::operator(), None, PEOPLE).await, expected);
+}
+
+/// A person file as the vendor's report writes it, with its control record.
+fn person_file(surnames: &[&str], rows_said: usize) -> String {
+    let mut text = "PERSONAL_REF,NI_NO,TITLE,SURNAME,FORENAMES,DOB,GENDER,ORIG_START,LEAVING_DATE,CHANGE_TS\r\n".to_string();
+    for (n, surname) in surnames.iter().enumerate() {
+        text += &format!("P{n},,Mx,{surname},Alex,01/02/1980,X,01-APR-2020,,01/04/2024 09:00:00\r\n");
+    }
+    text + &format!("T|{rows_said}\r\n")
+}
+
+#[tokio::test]
+async fn files_are_landed_once_in_the_order_of_their_names_and_only_when_they_balance() {
+    let project = TestProject::new().await;
+    let text = std::fs::read_to_string(project.dir().join("muster.toml")).expect("the project");
+    project.write("muster.toml", &text.replace("sqlite:beds.db", "file:drop"));
+    project.write("drop/ITR_PERSON_20260401.csv", &person_file(&["Ash", "Birch"], 2));
+    project.write("drop/ITR_PERSON_20260402.csv", &person_file(&["Ash", "Cedar"], 2));
+    let hub = project.open().await;
+    release(&hub).await;
+    let names = "select string_agg(surname, ' ' order by surname) as names from conformed.person where force = 'beds'";
+    let landed = |answer: String, expected: &str| assert!(answer.contains(expected), "{answer}");
+    landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Cedar |");
+
+    // The same bytes under a new name are no news.
+    project.write("drop/ITR_PERSON_20260403.csv", &person_file(&["Ash", "Cedar"], 2));
+    assert_eq!(nightly(&hub).await.0.release.release, 1);
+
+    // A control record that disagrees, then a file from the past: refused, and the last good data stays.
+    project.write("drop/ITR_PERSON_20260404.csv", &person_file(&["Ash", "Doug"], 3));
+    let (report, _) = nightly(&hub).await;
+    assert_eq!(report.release.forces["beds"].status, Status::Stale);
+    landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Cedar |");
+    std::fs::remove_file(project.dir().join("drop/ITR_PERSON_20260404.csv")).expect("the file");
+    project.write("drop/ITR_PERSON_20260301.csv", &person_file(&["Elm"], 1));
+    let (report, _) = nightly(&hub).await;
+    assert_eq!(report.release.forces["beds"].status, Status::Stale);
+    landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Cedar |");
+
+    // Every file that was landed is kept as it was received.
+    let kept = project.lake_files().iter().filter(|path| path.to_string_lossy().contains("lake/files/beds")).count();
+    assert_eq!(kept, 2);
+}
+
+#[tokio::test]
 async fn two_runs_at_once_do_not_mix() {
     let project = TestProject::new().await;
     let (one, two) = (project.open().await, project.open().await);
