@@ -56,7 +56,7 @@ async fn a_seed_is_an_estate() {
     let (one, again, other) = (written(300, 1).await, written(300, 1).await, written(300, 2).await);
     let (one, again) = (files(one.path()).await, files(again.path()).await);
     let other = files(other.path()).await;
-    assert_eq!(one.len(), 2 + 3 + 4 + 7 + 12);
+    assert_eq!(one.len(), 2 + 3 + 4 + 9 + 12);
     assert_eq!(one, again);
     let same: Vec<_> = one
         .iter()

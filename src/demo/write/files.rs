@@ -72,7 +72,7 @@ impl Lines {
         if n > 0 {
             self.line.push(delimiter);
         }
-        let quoted = cell.contains(|c: char| c == delimiter || matches!(c, '"' | '\n' | '\r'));
+        let quoted = cell.contains([delimiter, '"', '\n', '\r']);
         if quoted {
             self.line.push('"');
             self.line.push_str(&cell.replace('"', "\"\""));

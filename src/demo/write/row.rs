@@ -85,7 +85,7 @@ impl Row {
             self.text.push('(');
         }
         for (n, digit) in plain.chars().enumerate() {
-            if n > 0 && n < whole && (whole - n) % 3 == 0 {
+            if n > 0 && n < whole && (whole - n).is_multiple_of(3) {
                 self.text.push(',');
             }
             self.text.push(digit);
