@@ -2,7 +2,7 @@
 //!
 //! Messages are lowercase fragments that name the kind of thing and quote its name. They never
 //! hold a secret, a cell value or another force's name. Rows that break their contract are not
-//! errors; they are data (see [`crate::landing`]).
+//! errors; they are data.
 
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 use std::fmt;

@@ -5,13 +5,15 @@
 //! are empty, `reference.*` is loaded, and `build conformed.person` runs the model over the inputs
 //! that the test has made.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
 use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ListArray};
 use datafusion::arrow::compute::{cast, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::MemorySchemaProvider;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use muster::connector::contract::{Contract, Encoding, FileFormat, FileLayout};

@@ -1,4 +1,5 @@
 //! `muster init`.
+#![expect(clippy::print_stdout, reason = "a command of the command line")]
 
 use crate::error::{Error, Result};
 use crate::project;

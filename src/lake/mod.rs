@@ -17,6 +17,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// Opened versions, by table and number.
+type Versions = HashMap<(String, u64), Arc<Version>>;
+
 /// The root folder of all tables. Cheap to clone; clones share their caches.
 #[derive(Debug, Clone)]
 pub struct Lake {
@@ -24,7 +27,7 @@ pub struct Lake {
     store: Arc<LocalFileSystem>,
     tables: Arc<Mutex<HashMap<String, Table>>>,
     /// Versions are immutable, so they never go stale.
-    versions: Arc<Mutex<HashMap<(String, u64), Arc<Version>>>>,
+    versions: Arc<Mutex<Versions>>,
 }
 
 impl Lake {
@@ -43,7 +46,7 @@ impl Lake {
         &self.root
     }
 
-    /// The table at `name`, its path in the lake: `raw/beds/beds_itrent/position`.
+    /// The table at `name`, its path in the lake: `raw/beds/beds_hr/position`.
     pub fn table(&self, name: &str) -> Table {
         let mut tables = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let make = || Table::new(name.to_string(), self.root.join(name));
@@ -53,7 +56,7 @@ impl Lake {
     /// The table `name` as of version `number`, from memory when it has been read before.
     pub async fn version(&self, name: &str, number: u64) -> Result<Arc<Version>> {
         let key = (name.to_string(), number);
-        let known = |cache: &Mutex<HashMap<_, Arc<Version>>>| {
+        let known = |cache: &Mutex<Versions>| {
             cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&key).cloned()
         };
         if let Some(version) = known(&self.versions) {

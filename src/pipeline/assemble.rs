@@ -86,6 +86,11 @@ impl Inputs {
         self.bound.iter().filter(|bound| bound.force == force).cloned().collect()
     }
 
+    /// Whether the hub-scope models are not those of the previous release.
+    pub(super) fn hub_changed(&self, previous: Option<&Manifest>) -> bool {
+        previous.is_none_or(|p| p.hub_fingerprint != self.hub_fingerprint)
+    }
+
     /// Whether the released tables of `force` were made from exactly these inputs.
     pub(super) fn unchanged(&self, force: &str, previous: Option<&Manifest>) -> bool {
         let released = previous.and_then(|p| p.forces.get(force));
@@ -107,7 +112,7 @@ pub(super) async fn tables(
     for model in hub.project.models.iter().filter(|m| m.scope == Scope::Force) {
         let released = released(hub, model, previous).await?;
         let mut content: Option<Content> = None;
-        let built = forces.iter().filter_map(|(_, force)| match force {
+        let built = forces.values().filter_map(|force| match force {
             Force::Built(made) => made.get(&model.table()),
             Force::Same | Force::Failed(_) => None,
         });
@@ -138,21 +143,30 @@ async fn released(hub: &Hub, model: &Model, previous: Option<&Manifest>) -> Resu
     Ok(Some(Content::of(&*hub.lake.version(&name, pinned.version).await?)))
 }
 
+/// What a run has made.
+pub(super) struct Made<'a> {
+    /// What became of each force.
+    pub(super) forces: &'a BTreeMap<String, Force>,
+    /// The content of every table that was made or kept.
+    pub(super) tables: &'a BTreeMap<String, Content>,
+    /// Whether the hub-scope models keep their released state.
+    pub(super) hub_blocked: bool,
+}
+
 /// Commits every table as it will be released and says so in a manifest, which nobody sees yet.
 pub(super) async fn manifest(
     hub: &Hub,
     run: &str,
     inputs: &Inputs,
-    forces: &BTreeMap<String, Force>,
+    made: &Made<'_>,
     failures: &Failures,
-    tables: &BTreeMap<String, Content>,
     previous: Option<&Manifest>,
 ) -> Result<Manifest> {
     let mut versions = BTreeMap::new();
     for model in &hub.project.models {
         let name = lake_name(model);
         let kept = previous.and_then(|p| p.tables.get(&name));
-        let version = match (tables.get(&model.table()), kept) {
+        let version = match (made.tables.get(&model.table()), kept) {
             (Some(content), _) => commit(hub, run, &name, content).await?,
             (None, Some(kept)) => kept.version,
             (None, None) => continue,
@@ -177,7 +191,7 @@ pub(super) async fn manifest(
     }
     let status = |force: &String| {
         let before = previous.and_then(|p| p.forces.get(force));
-        (force.clone(), status(hub, inputs, force, forces.get(force), failures, tables, before))
+        (force.clone(), status(hub, inputs, force, made, failures, before))
     };
     let release = previous.map_or(1, |p| p.release + 1);
     Ok(Manifest {
@@ -190,7 +204,11 @@ pub(super) async fn manifest(
         },
         tables: versions,
         forces: hub.project.forces.keys().map(status).collect(),
-        hub_fingerprint: inputs.hub_fingerprint.clone(),
+        hub_fingerprint: match made.hub_blocked {
+            // Not the one that failed: the next run must try again.
+            true => previous.map(|p| p.hub_fingerprint.clone()).unwrap_or_default(),
+            false => inputs.hub_fingerprint.clone(),
+        },
     })
 }
 
@@ -208,14 +226,14 @@ fn status(
     hub: &Hub,
     inputs: &Inputs,
     force: &str,
-    outcome: Option<&Force>,
+    made: &Made<'_>,
     failures: &Failures,
-    tables: &BTreeMap<String, Content>,
     before: Option<&ForceStatus>,
 ) -> ForceStatus {
+    let outcome = made.forces.get(force);
     let sources = hub.project.sources.values().filter(|s| s.force == force);
     let unread: Vec<&str> = sources.filter_map(|s| failures.get(&s.name)).map(String::as_str).collect();
-    let datasets = datasets(hub, inputs, force, tables);
+    let datasets = datasets(hub, inputs, force, made.tables);
     let has_rows = datasets.values().any(|d| d.rows > 0);
     let (status, why) = match outcome {
         Some(Force::Failed(why)) if has_rows => (Status::Failed, Some(why.clone())),

@@ -1,6 +1,6 @@
 //! One run: pull and land every source, build and check force by force, publish one release.
 
-use super::assemble::{self, Inputs};
+use super::assemble::{self, Inputs, Made};
 use super::{Event, pull};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
@@ -83,9 +83,13 @@ async fn stages(
         );
     }
     let mut tables = assemble::tables(hub, &forces, previous.as_ref()).await?;
-    let hub_why = build_hub(hub, run, &library, &mut tables, report).await?;
-    let manifest =
-        assemble::manifest(hub, run, &inputs, &forces, &failures, &tables, previous.as_ref()).await?;
+    let any_built = forces.values().any(|force| matches!(force, Force::Built(_)));
+    let hub_why = match any_built || inputs.hub_changed(previous.as_ref()) {
+        true => build_hub(hub, run, &library, &mut tables, report).await?,
+        false => None,
+    };
+    let made = Made { forces: &forces, tables: &tables, hub_blocked: hub_why.is_some() };
+    let manifest = assemble::manifest(hub, run, &inputs, &made, &failures, previous.as_ref()).await?;
     let partial = !failures.is_empty()
         || hub_why.is_some()
         || forces.values().any(|force| matches!(force, Force::Failed(_)));

@@ -18,7 +18,7 @@ pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {
             let hint = format!("system = \"{name}\"");
             root.problem(system.span, format!("system \"{}\" is in folder \"{name}\"", system.value), hint);
         }
-        let vendor = root.required("vendor", "\"MHR iTrent\"").map_or(String::new(), |v| v.value.into());
+        let vendor = root.required("vendor", "\"Acme HR\"").map_or(String::new(), |v| v.value.into());
         let entities = root.sections("entities", "entity");
         if entities.is_empty() {
             root.wrong(format!("system \"{name}\" has no entities"), "declare one as [entities.<name>]");

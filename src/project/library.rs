@@ -93,13 +93,13 @@ impl Library {
 fn is_definition(path: &str) -> bool {
     let extension = Path::new(path).extension().and_then(|e| e.to_str());
     let parts: Vec<&str> = path.split('/').collect();
-    match (parts.as_slice(), extension) {
-        (["connectors", _, "connector.toml"], _) => true,
-        (["connectors", _, "staging", ..], Some("sql")) => true,
-        (["pipelines", ..], Some("toml")) => true,
-        (["sql", ..], Some("sql" | "csv")) => true,
-        _ => false,
-    }
+    matches!(
+        (parts.as_slice(), extension),
+        (["connectors", _, "connector.toml"], _)
+            | (["connectors", _, "staging", ..], Some("sql"))
+            | (["pipelines", ..], Some("toml"))
+            | (["sql", ..], Some("sql" | "csv"))
+    )
 }
 
 /// The search path `[project, built-in]`.

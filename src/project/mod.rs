@@ -186,7 +186,7 @@ pub struct Force {
 /// One system at one force, with an address.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The source's name: `beds_efinancials`.
+    /// The source's name: `beds_finance`.
     pub name: String,
     /// The force's code.
     pub force: String,

@@ -21,7 +21,7 @@ pub(super) struct Section<'a> {
     doc: &'a Doc,
     found: &'a Found,
     table: &'a DeTable<'a>,
-    /// What the table is, for messages: `source "beds_itrent"`.
+    /// What the table is, for messages: `source "beds_hr"`.
     what: String,
     /// Where its name stands.
     pub(super) span: Range<usize>,

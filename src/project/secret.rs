@@ -44,21 +44,23 @@ pub(super) fn hide(doc: &mut Doc) {
 fn hide_in(table: &DeTable<'_>, shown: &mut [u8]) {
     for (key, value) in table {
         let name = key.get_ref().to_lowercase();
-        let secret = ["pass", "pwd", "secret", "token"].iter().any(|word| name.contains(word));
-        match value.get_ref() {
-            DeValue::Table(table) => hide_in(table, shown),
-            // An address may carry `user:password@`.
-            DeValue::String(text) if !secret && !(text.contains("://") && text.contains('@')) => {}
-            _ if !secret && !matches!(value.get_ref(), DeValue::String(_)) => {}
-            _ => {
-                let span = value.span();
-                // The quotes stay, and so do line ends, which give the lines their numbers.
-                for byte in shown.get_mut(span.start + 1..span.end.saturating_sub(1)).into_iter().flatten() {
-                    if *byte != b'\n' {
-                        *byte = b'*';
-                    }
-                }
+        let named = ["pass", "pwd", "secret", "token"].iter().any(|word| name.contains(word));
+        // An address may carry `user:password@`.
+        let secret = |text: &str| named || (text.contains("://") && text.contains('@'));
+        let span = value.span();
+        let hidden = match value.get_ref() {
+            DeValue::Table(table) => {
+                hide_in(table, shown);
+                continue;
             }
+            // The quotes stay: they show that there is a text.
+            DeValue::String(text) if secret(text) => span.start + 1..span.end.saturating_sub(1),
+            DeValue::String(_) => continue,
+            _ if named => span,
+            _ => continue,
+        };
+        for byte in shown.get_mut(hidden).into_iter().flatten().filter(|byte| **byte != b'\n') {
+            *byte = b'*';
         }
     }
 }

@@ -1,5 +1,14 @@
 //! Every integration test, one binary: linking is the slow part.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests fail loudly"
+)]
+
 mod check;
 mod demo;
 mod flight;

@@ -50,7 +50,7 @@ fn start(work: impl FnOnce(&Outlet) -> Result<Option<Totals>> + Send + 'static) 
     Extract::new(batches)
 }
 
-/// The place for errors: `beds_itrent.position`.
+/// The place for errors: `beds_hr.position`.
 fn place(source: &Source, contract: &Contract) -> String {
     format!("{}.{}", source.name, contract.entity)
 }
