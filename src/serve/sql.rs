@@ -21,6 +21,10 @@ const DATABASES: &str = "select distinct catalog_name as database_name from info
 /// The schemas, for clients that ask with `show schemas`.
 const SCHEMAS: &str = "select schema_name from information_schema.schemata order by schema_name";
 
+/// The tables, without the information schema's own.
+const TABLES: &str = "select table_schema, table_name, table_type from information_schema.tables \
+                      where table_schema <> 'information_schema' order by table_schema, table_name";
+
 /// A statement that reads.
 #[derive(Debug)]
 pub enum Read {
@@ -53,12 +57,13 @@ fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
     };
     match ast.as_ref() {
         Ast::Query(query) => only_selects(query)?,
-        Ast::ShowDatabases { .. } | Ast::ShowCatalogs { .. } => return parse(DATABASES, dialect),
-        Ast::ShowSchemas { .. } => return parse(SCHEMAS, dialect),
-        Ast::ShowTables { .. }
-        | Ast::ShowColumns { .. }
-        | Ast::ShowFunctions { .. }
-        | Ast::ExplainTable { .. } => {}
+        Ast::ShowDatabases { .. }
+        | Ast::ShowCatalogs { .. }
+        | Ast::ShowSchemas { .. }
+        | Ast::ShowTables { .. } => {
+            return parse(listing(&ast.to_string())?, dialect);
+        }
+        Ast::ShowColumns { .. } | Ast::ShowFunctions { .. } | Ast::ExplainTable { .. } => {}
         Ast::ShowVariable { .. } | Ast::ShowVariables { .. } => {
             return Err(Error::query("settings are not shown")
                 .hint("show tables, show columns from <table> and show functions are offered"));
@@ -66,6 +71,17 @@ fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
         other => return Err(read_only(&other.to_string())),
     }
     Ok(statement)
+}
+
+/// The query that answers a `show` of everything.
+fn listing(show: &str) -> Result<&'static str> {
+    match show {
+        "SHOW DATABASES" | "SHOW CATALOGS" => Ok(DATABASES),
+        "SHOW SCHEMAS" => Ok(SCHEMAS),
+        "SHOW TABLES" => Ok(TABLES),
+        _ => Err(Error::query("not supported: a show with conditions")
+            .hint("select from information_schema.tables where …")),
+    }
 }
 
 fn read_only(statement: &str) -> Error {
@@ -170,7 +186,12 @@ mod tests {
         check("with a as (select 1) select * from a", expect!["rows: WITH a AS (SELECT 1) SELECT * FROM a"]);
         check("values (1)", expect!["rows: VALUES (1)"]);
         check("explain select 1", expect!["plan: SELECT 1"]);
-        check("show tables", expect!["rows: SHOW TABLES"]);
+        check(
+            "show databases",
+            expect![[
+                r#"rows: SELECT DISTINCT catalog_name AS database_name FROM information_schema.schemata"#
+            ]],
+        );
         check("show columns from marts.spend", expect!["rows: SHOW COLUMNS FROM marts.spend"]);
         check("describe marts.spend", expect!["rows: DESCRIBE marts.spend"]);
         check(
@@ -211,6 +232,7 @@ mod tests {
         check("select * into b from a", expect!["'into' is not allowed: the hub is read-only"]);
         check("explain analyze select 1", expect!["explain analyze is not offered"]);
         check("explain (analyze) select 1", expect!["explain analyze is not offered"]);
+        check("show tables like 'a%'", expect!["not supported: a show with conditions"]);
         check("show all", expect!["settings are not shown"]);
         check("select * from a tablesample (10 rows)", expect!["not supported: tablesample"]);
         check("select 'a", expect!["syntax error: unterminated string literal at Line: 1, Column: 8"]);
