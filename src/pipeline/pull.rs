@@ -1,8 +1,8 @@
 //! Pulling: every entity of every source, each source failing alone.
 
 use super::Event;
-use crate::connector::{self, SourceFile};
 use crate::connector::contract::Contract;
+use crate::connector::{self, SourceFile};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lake::raw::{self, LandedFile, Place};

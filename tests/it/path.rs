@@ -227,7 +227,9 @@ async fn a_crash_before_the_manifest_leaves_the_old_release_and_the_next_run_mak
 
 /// A person file as the vendor's report writes it, with its control record.
 fn person_file(surnames: &[&str], rows_said: usize) -> String {
-    let mut text = "PERSONAL_REF,NI_NO,TITLE,SURNAME,FORENAMES,DOB,GENDER,ORIG_START,LEAVING_DATE,CHANGE_TS\r\n".to_string();
+    let mut text =
+        "PERSONAL_REF,NI_NO,TITLE,SURNAME,FORENAMES,DOB,GENDER,ORIG_START,LEAVING_DATE,CHANGE_TS\r\n"
+            .to_string();
     for (n, surname) in surnames.iter().enumerate() {
         text += &format!("P{n},,Mx,{surname},Alex,01/02/1980,X,01-APR-2020,,01/04/2024 09:00:00\r\n");
     }
@@ -262,9 +264,11 @@ async fn files_are_landed_once_in_the_order_of_their_names_and_only_when_they_ba
     assert_eq!(report.release.forces["beds"].status, Status::Stale);
     landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Cedar |");
 
-    // Every file that was landed is kept as it was received.
-    let kept = project.lake_files().iter().filter(|path| path.to_string_lossy().contains("lake/files/beds")).count();
-    assert_eq!(kept, 2);
+    // Every file is kept as it was received: the two that were landed, and the one whose control
+    // record disagrees, as evidence.
+    let kept =
+        project.lake_files().iter().filter(|path| path.to_string_lossy().contains("lake/files/beds")).count();
+    assert_eq!(kept, 3);
 }
 
 #[tokio::test]
