@@ -61,17 +61,29 @@ pub(super) async fn run(args: Args) -> Result<bool> {
         make(&args).await?;
     }
     let dir = args.dir.canonicalize().map_err(|e| failed(&args.dir, e))?;
+    // A port that is taken is better known now than after the run.
+    let listener = match args.no_serve {
+        true => None,
+        false => Some(listen(args.flight_port).await?),
+    };
     // Whoever waits for this file must not find the one of an earlier start.
     fs::remove_file(dir.join(CONNECT)).or_else(ignore_missing).map_err(|e| failed(&dir, e))?;
     let hub = Arc::new(Hub::open(project::load(&dir)?).await?);
     let report = run_pipeline(&hub, "nightly").await?;
     summary(&dir).await?;
     let complete = report.outcome == Outcome::Succeeded;
-    if args.no_serve {
-        return Ok(complete);
+    if let Some(listener) = listener {
+        serve_until_stopped(hub, &dir, listener).await?;
     }
-    serve_until_stopped(hub, &dir, args.flight_port).await?;
     Ok(complete)
+}
+
+async fn listen(port: u16) -> Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
+        Error::config(format!("port {port} cannot be used"))
+            .hint("name another with --flight-port; 0 takes a free one")
+            .because(e)
+    })
 }
 
 /// Generates the estate beside its final place and moves it there when it is whole.
@@ -150,12 +162,7 @@ async fn summary(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn serve_until_stopped(hub: Arc<Hub>, dir: &Path, port: u16) -> Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
-        Error::config(format!("port {port} cannot be used"))
-            .hint("name another with --flight-port; 0 takes a free one")
-            .because(e)
-    })?;
+async fn serve_until_stopped(hub: Arc<Hub>, dir: &Path, listener: TcpListener) -> Result<()> {
     let port = listener.local_addr().map_err(|e| failed(dir, e))?.port();
     let passwords = fs::read(dir.join(PASSWORDS)).map_err(|e| failed(&dir.join(PASSWORDS), e))?;
     let users: BTreeMap<String, String> = serde_json::from_slice(&passwords)

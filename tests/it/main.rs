@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod crash;
 mod demo;
 mod flight;
 mod hub;
