@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What one entity (a table or file layout of a system) promises, and how to read it.
@@ -34,6 +35,12 @@ impl Contract {
         let fields: Vec<Field> =
             self.columns.iter().map(|c| Field::new(&c.name, c.ty.arrow(), true)).collect();
         Arc::new(Schema::new(fields))
+    }
+
+    /// A hash over everything that the contract says: a file read under another one is read again.
+    pub fn fingerprint(&self) -> String {
+        let hash = Sha256::digest(format!("{self:?}"));
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The column called `name`.

@@ -38,6 +38,12 @@ pub struct SourceFile {
     pub bytes: Bytes,
 }
 
+/// Sorts file names into the order of their states: by name, without case, because file names are
+/// matched without case too and vendors change their mind about it.
+pub fn file_order(name: &str) -> (String, String) {
+    (name.to_lowercase(), name.to_string())
+}
+
 /// The rows of one snapshot, in batches of [`extract_schema`], and what was counted on the way.
 #[derive(Debug)]
 pub struct Extract {

@@ -61,7 +61,7 @@ key = "tls/server.key"
         let _ = write!(
             toml,
             "\n# Sees the rows of {}, wherever they are.\n[roles.{}]\nforces = [{}]\n\
-             tables = [\"conformed.*\", \"marts.*\", \"reference.*\", \"hub.*\"]\n",
+             tables = [\"conformed.*\", \"marts.*\", \"reference.*\", \"hub.*\", \"quarantine.*\"]\n",
             force.name,
             force.code,
             quoted(force.code)

@@ -132,19 +132,29 @@ impl Table {
         Ok(self.open(None).await?.and_then(|t| t.version()))
     }
 
-    /// The number last committed under the transaction id `app`.
-    pub async fn transaction(&self, app: &str) -> Result<Option<i64>> {
-        let Some(table) = self.open(None).await? else { return Ok(None) };
+    /// The number last committed under the transaction id `app`, up to a version.
+    pub async fn transaction(&self, app: &str, up_to: Option<u64>) -> Result<Option<i64>> {
+        let Some(table) = self.open(up_to).await? else { return Ok(None) };
         let snapshot = table.snapshot().map_err(|e| self.failed("read", e))?;
         let found = snapshot.snapshot().transaction_version(table.log_store().as_ref(), app).await;
         found.map_err(|e| self.failed("read", e))
     }
 
-    /// What commits recorded under `key` beside their data, newest first, with the version.
-    pub async fn recorded(&self, key: &str, up_to: Option<u64>) -> Result<Vec<Value>> {
-        let Some(table) = self.open(up_to).await? else { return Ok(Vec::new()) };
+    /// What every commit recorded under `key` beside its data, newest first.
+    pub async fn recorded(&self, key: &str) -> Result<Vec<Value>> {
+        let Some(table) = self.open(None).await? else { return Ok(Vec::new()) };
         let history: Vec<_> = table.history(None).try_collect().await.map_err(|e| self.failed("read", e))?;
         Ok(history.into_iter().filter_map(|mut commit| commit.info.remove(key)).collect())
+    }
+
+    /// Deletes files that were written and will not be committed. What cannot be deleted stays
+    /// where nobody reads it.
+    pub async fn discard(&self, files: &[DataFile]) {
+        for file in files {
+            if let Err(error) = tokio::fs::remove_file(self.dir.join(&file.path)).await {
+                tracing::info!(table = self.name, %error, "a file of refused work could not be deleted");
+            }
+        }
     }
 
     /// Writes `rows` to new Parquet files under the partition of `force` (`None`: no partition).
@@ -256,7 +266,7 @@ impl Table {
     /// Opens the table, making it with the hub's properties when it does not exist.
     async fn ensure(&self, schema: &SchemaRef, by_force: bool) -> Result<DeltaTable> {
         if let Some(table) = self.open(None).await? {
-            return Ok(table);
+            return self.partitioned_alike(table, by_force);
         }
         std::fs::create_dir_all(&self.dir).map_err(|e| self.failed("make", e))?;
         let columns = kernel_schema(&table_schema(schema, by_force)).map_err(|e| self.failed("make", e))?;
@@ -269,7 +279,21 @@ impl Table {
         match made {
             Ok(table) => Ok(table),
             // Another process made it first; its table is as good.
-            Err(e) => self.open(None).await?.ok_or_else(|| self.failed("make", e)),
+            Err(e) => match self.open(None).await? {
+                Some(table) => self.partitioned_alike(table, by_force),
+                None => Err(self.failed("make", e)),
+            },
+        }
+    }
+
+    /// `table`, unless it was made for the other scope: files of the one cannot be read as the other.
+    fn partitioned_alike(&self, table: DeltaTable, by_force: bool) -> Result<DeltaTable> {
+        let state = table.snapshot().map_err(|e| self.failed("open", e))?;
+        match state.metadata().partition_columns().is_empty() == by_force {
+            false => Ok(table),
+            true => Err(Error::lake("the table was made for the other scope (force or hub)")
+                .at(&self.name)
+                .hint("give the model another name: a table keeps its scope for life")),
         }
     }
 

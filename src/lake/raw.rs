@@ -47,12 +47,14 @@ pub struct Load {
     pub source: String,
     /// The entity's name.
     pub entity: String,
-    /// When the load was committed, microseconds since 1970.
+    /// When the load began to be read, microseconds since 1970.
     pub loaded_at: i64,
     /// The file's name, for file transports.
     pub file: Option<String>,
     /// The SHA-256 of the file's bytes.
     pub sha256: Option<String>,
+    /// The fingerprint of the contract that the load was read under.
+    pub contract: String,
     /// Rows at the source, if it says.
     pub source_rows: Option<u64>,
     /// Rows received: accepted + quarantined.
@@ -74,29 +76,17 @@ pub struct Load {
     pub sums: Vec<(String, Option<String>, String)>,
 }
 
-/// A file that has been landed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LandedFile {
-    /// Its name.
-    pub name: String,
-    /// The SHA-256 of its bytes.
-    pub sha256: String,
-}
-
-/// The files of `place` that have been landed.
-pub async fn landed_files(lake: &Lake, place: &Place) -> Result<Vec<LandedFile>> {
-    let loads = loads(lake, place, None).await?;
-    Ok(loads.into_iter().filter_map(|l| Some(LandedFile { name: l.file?, sha256: l.sha256? })).collect())
-}
-
 /// Every load of `place` up to a version of its table, newest first.
 pub async fn loads(lake: &Lake, place: &Place, up_to: Option<u64>) -> Result<Vec<Load>> {
-    let recorded = lake.table(&place.table()).recorded(RECORDED, up_to).await?;
+    let table = lake.table(&place.table());
+    // delta-rs lists the commits after a pinned version too; the transaction says where to stop.
+    let last = table.transaction(&place.table(), up_to).await?.unwrap_or(0);
     let parse = |value| {
         serde_json::from_value(value)
             .map_err(|e| Error::lake("the record of a load cannot be read").at(place.table()).because(e))
     };
-    recorded.into_iter().map(parse).collect()
+    let loads: Vec<Load> = table.recorded(RECORDED).await?.into_iter().map(parse).collect::<Result<_>>()?;
+    Ok(loads.into_iter().filter(|load| load.load <= last).collect())
 }
 
 /// The rows that are open, by key hash.

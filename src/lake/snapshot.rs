@@ -6,6 +6,7 @@
 
 use crate::lake::delta::{DataFile, FORCE, Version};
 use async_trait::async_trait;
+use chrono::DateTime;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -22,6 +23,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectMeta;
 use object_store::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,9 +39,15 @@ pub struct SnapshotTable {
 }
 
 impl SnapshotTable {
-    /// The files of `version` whose force `keep` accepts (tables without partitions: all of them).
+    /// The files of `version` whose force `keep` accepts; a table without partitions is kept whole.
+    /// A file that should name its force and does not is nobody's: it is left out.
     pub fn of(version: &Version, keep: impl Fn(&str) -> bool) -> Self {
-        let kept = version.files.iter().filter(|file| file.force.as_deref().is_none_or(&keep));
+        let readable = |file: &&DataFile| match (&file.force, version.by_force) {
+            (Some(force), true) => keep(force),
+            (None, false) => true,
+            (None, true) | (Some(_), false) => false,
+        };
+        let kept = version.files.iter().filter(readable);
         let columns = version.schema.fields().iter().filter(|f| !(version.by_force && f.name() == FORCE));
         let schema = Arc::new(Schema::new(columns.cloned().collect::<Vec<_>>()));
         Self::new(schema, version.by_force, version.dir.clone(), kept.cloned().collect())
@@ -90,8 +98,14 @@ impl SnapshotTable {
     }
 
     fn partitioned(&self, file: &DataFile) -> Result<PartitionedFile> {
-        let path = Path::from_absolute_path(self.dir.join(&file.path))?;
-        let mut scanned = PartitionedFile::new(path.to_string(), file.bytes);
+        // Not from text, which would be encoded a second time where a folder's name is not plain ASCII.
+        let mut scanned = PartitionedFile::new_from_meta(ObjectMeta {
+            location: Path::from_absolute_path(self.dir.join(&file.path))?,
+            last_modified: DateTime::UNIX_EPOCH,
+            size: file.bytes,
+            e_tag: None,
+            version: None,
+        });
         if self.by_force {
             scanned.partition_values = vec![ScalarValue::Utf8(file.force.clone())];
         }

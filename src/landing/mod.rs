@@ -47,7 +47,7 @@ pub async fn land(
     let open = table.version(None).await?;
     let schema = raw_schema(contract, open.as_ref(), place)?;
     let app = place.table();
-    let load = table.transaction(&app).await?.unwrap_or(0) + 1;
+    let load = table.transaction(&app, None).await?.unwrap_or(0) + 1;
     let loaded_at = Utc::now();
     let open_rows = raw::open_state(open.as_ref()).await?;
     let mut differ = Differ::new(open_rows, extract, Arc::clone(&schema), load, loaded_at, contract.mode);
@@ -56,11 +56,14 @@ pub async fn land(
     }));
     let files = table.write(&schema, None, rows).await?;
     let outcome = differ.finish()?;
-    guard(place, contract, &outcome)?;
+    if let Err(refused) = guard(place, contract, &outcome) {
+        table.discard(&files).await;
+        return Err(refused);
+    }
     if files.is_empty() && file.is_none() && open.is_some() {
         return Ok(Landed::Unchanged { received_rows: outcome.totals.received_rows });
     }
-    let load = outcome.load(place, file, load, loaded_at);
+    let load = outcome.load(place, contract, file, load, loaded_at);
     let recorded = serde_json::to_value(&load).map_err(|e| Error::internal("a load's record").because(e))?;
     let commit = Commit {
         change: Change::Append(files),
@@ -92,7 +95,14 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn load(&self, place: &Place, file: Option<&SourceFile>, load: i64, loaded_at: DateTime<Utc>) -> Load {
+    fn load(
+        &self,
+        place: &Place,
+        contract: &Contract,
+        file: Option<&SourceFile>,
+        load: i64,
+        loaded_at: DateTime<Utc>,
+    ) -> Load {
         let sums = self.totals.sums.iter();
         Load {
             load,
@@ -102,6 +112,7 @@ impl Outcome {
             loaded_at: loaded_at.timestamp_micros(),
             file: file.map(|f| f.name.clone()),
             sha256: file.map(|f| f.sha256.clone()),
+            contract: contract.fingerprint(),
             source_rows: self.totals.source_rows,
             received_rows: self.totals.received_rows,
             accepted_rows: self.accepted,
@@ -130,16 +141,22 @@ fn guard(place: &Place, contract: &Contract, outcome: &Outcome) -> Result<()> {
         .hint("pull again; the last good data is kept"));
     }
     let share = outcome.deleted as f64 / (outcome.open_before.max(1)) as f64;
-    let emptied = received == 0 && outcome.open_before > 0;
-    if emptied || (outcome.open_before >= GUARDED_FROM && share > contract.max_drop) {
-        return Err(Error::source(format!(
-            "the source shrank: {} of {} known rows are gone, more than max_drop = {} allows",
-            outcome.deleted, outcome.open_before, contract.max_drop
-        ))
-        .at(format!("{}.{}", place.source, place.entity))
-        .hint("if the rows are really gone, raise max_drop in the entity's contract for one run; the last good data is kept"));
+    let emptied = received == 0 && outcome.open_before > 0 && contract.max_drop < 1.0;
+    if !emptied && (outcome.open_before < GUARDED_FROM || share <= contract.max_drop) {
+        return Ok(());
     }
-    Ok(())
+    let at = format!("{}.{}", place.source, place.entity);
+    if !emptied && outcome.deleted == outcome.open_before && outcome.inserted == received {
+        return Err(Error::contract("no key of the extract matches a known row")
+            .at(at)
+            .hint("has the key in the contract changed, or the way the source writes it? the last good data is kept"));
+    }
+    Err(Error::contract(format!(
+        "the source shrank: {} of {} known rows are gone, more than max_drop = {} allows",
+        outcome.deleted, outcome.open_before, contract.max_drop
+    ))
+    .at(at)
+    .hint("if they are really gone, set max_drop = 1 in the entity's contract for one run; the last good data is kept"))
 }
 
 /// Keeps the file as received, byte for byte, before anything is said about it.

@@ -9,11 +9,11 @@ use crate::lake::delta::Version;
 use crate::lake::raw;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::prelude::{SessionContext, ident, lit};
+use datafusion::prelude::{DataFrame, SessionContext, cast, ident, lit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,7 +38,9 @@ pub async fn mapping(engine: &Engine, model: &Model, bound: &Bound) -> Result<Lo
     let tables = Arc::new(MemorySchemaProvider::new());
     for (entity, contract) in bound.contracts.iter() {
         let table: Arc<dyn TableProvider> = match bound.raw.get(entity) {
-            Some(version) => raw::rows(&context, version, false)?.into_view(),
+            Some(version) => contracted(raw::rows(&context, version, false)?, contract)
+                .map_err(|e| failed(model, e))?
+                .into_view(),
             None => Arc::new(EmptyTable::new(Arc::new(raw_columns(contract)))),
         };
         tables.register_table(entity.clone(), table).map_err(|e| failed(model, e))?;
@@ -52,6 +54,19 @@ pub async fn mapping(engine: &Engine, model: &Model, bound: &Bound) -> Result<Lo
         Ok::<_, DataFusionError>(frame.select(columns)?.into_unoptimized_plan())
     };
     planned.await.map_err(|e| failed(model, e))
+}
+
+/// `rows` with exactly the columns that `muster check` knows: a column that the contract has gained
+/// since the last load is null.
+fn contracted(rows: DataFrame, contract: &Contract) -> Result<DataFrame, DataFusionError> {
+    let landed = rows.schema().clone();
+    let wanted = raw_columns(contract);
+    let columns =
+        wanted.fields().iter().map(|field| match landed.has_column_with_unqualified_name(field.name()) {
+            true => ident(field.name()),
+            false => cast(lit(ScalarValue::Null), field.data_type().clone()).alias(field.name()),
+        });
+    rows.select(columns.collect::<Vec<_>>())
 }
 
 /// The union of the mappings' plans as a view, its columns in the order of the first.

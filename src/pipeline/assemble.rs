@@ -1,8 +1,9 @@
 //! What goes into a build, and what comes out of it as a release.
 
+use super::fingerprint::{code_hash, fingerprint, raw_inputs};
 use super::pull::Failures;
 use super::run::Force;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lake::delta::{Change, Commit, Version};
 use crate::lake::raw::{self, Load, Place};
@@ -10,10 +11,9 @@ use crate::model::build::{Content, Library};
 use crate::model::staging::Bound;
 use crate::model::{Model, Scope};
 use crate::project::Source;
-use crate::release::{self, Dataset, ForceStatus, Manifest, RowsOf, Status, TableVersion, hex};
+use crate::release::{self, Dataset, ForceStatus, Manifest, RowsOf, Status, TableVersion};
 use chrono::Utc;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Everything a build reads, pinned.
@@ -23,7 +23,8 @@ pub(super) struct Inputs {
     loads: BTreeMap<(String, String), Load>,
     reference: BTreeMap<String, (Arc<Version>, String)>,
     fingerprints: BTreeMap<String, String>,
-    hub_fingerprint: String,
+    /// What hub-scope models are made from, apart from the forces' tables.
+    hub_code: String,
 }
 
 impl Inputs {
@@ -54,12 +55,13 @@ impl Inputs {
         let lists: Vec<&str> = reference.values().map(|(_, sha256)| sha256.as_str()).collect();
         let code = code_hash(hub, Scope::Force);
         let of_force = |force: &String| {
-            let raw = bound.iter().filter(|b| b.force == *force);
-            (force.clone(), fingerprint(&code, &lists, raw))
+            let raw = bound.iter().filter(|b| b.force == *force).flat_map(|b| raw_inputs(b, &loads));
+            (force.clone(), fingerprint([code.as_str()].into_iter().chain(lists.iter().copied()), raw))
         };
         let fingerprints: BTreeMap<String, String> = hub.project.forces.keys().map(of_force).collect();
-        let hub_fingerprint = fingerprint(&code_hash(hub, Scope::Hub), &lists, std::iter::empty());
-        Ok(Self { bound, loads, reference, fingerprints, hub_fingerprint })
+        let hub_code = code_hash(hub, Scope::Hub);
+        let hub_code = fingerprint([hub_code.as_str()].into_iter().chain(lists), std::iter::empty());
+        Ok(Self { bound, loads, reference, fingerprints, hub_code })
     }
 
     /// What the models are run with.
@@ -86,18 +88,39 @@ impl Inputs {
         self.bound.iter().filter(|bound| bound.force == force).cloned().collect()
     }
 
-    /// Whether the hub-scope models are not those of the previous release.
-    pub(super) fn hub_changed(&self, previous: Option<&Manifest>) -> bool {
-        previous.is_none_or(|p| p.hub_fingerprint != self.hub_fingerprint)
+    /// What hub-scope models are made from: their code and the tables that every force releases.
+    pub(super) fn hub_fingerprint(
+        &self,
+        forces: &BTreeMap<String, Force>,
+        previous: Option<&Manifest>,
+    ) -> String {
+        let tables = forces.iter().map(|(name, force)| {
+            let released =
+                self.released_fingerprint(name, Some(force), previous.and_then(|p| p.forces.get(name)));
+            format!("{name}={released};")
+        });
+        fingerprint(std::iter::once(self.hub_code.as_str()), tables)
+    }
+
+    /// What the force's tables of the coming release are made from: those of a force that fails
+    /// stay as they are.
+    fn released_fingerprint(
+        &self,
+        force: &str,
+        outcome: Option<&Force>,
+        before: Option<&ForceStatus>,
+    ) -> String {
+        let found = match outcome {
+            Some(Force::Failed(_)) => before.map(|b| &b.fingerprint),
+            Some(Force::Built(_) | Force::Same) | None => self.fingerprints.get(force),
+        };
+        found.cloned().unwrap_or_default()
     }
 
     /// Whether the released tables of `force` were made from exactly these inputs.
     pub(super) fn unchanged(&self, force: &str, previous: Option<&Manifest>) -> bool {
         let released = previous.and_then(|p| p.forces.get(force));
-        released.is_some_and(|status| {
-            matches!(status.status, Status::Fresh | Status::Stale)
-                && self.fingerprints.get(force) == Some(&status.fingerprint)
-        })
+        released.is_some_and(|status| self.fingerprints.get(force) == Some(&status.fingerprint))
     }
 }
 
@@ -122,9 +145,13 @@ pub(super) async fn tables(
                 Some(content) => content.files.extend(made.files.iter().cloned()),
             }
         }
-        let keeps = |force: &str| !matches!(forces.get(force), Some(Force::Built(_)));
+        // A force that has left the project leaves the release.
+        let keeps = |force: &str| matches!(forces.get(force), Some(Force::Same | Force::Failed(_)));
         let kept = released.iter().flat_map(|r| r.files.iter());
         let kept: Vec<_> = kept.filter(|f| f.force.as_deref().is_some_and(keeps)).cloned().collect();
+        if let (Some(content), Some(released), false) = (&content, &released, kept.is_empty()) {
+            same_types(model, content, released)?;
+        }
         let mut content = match (content, released) {
             (Some(content), _) => content,
             (None, Some(released)) => Content { files: Vec::new(), ..released },
@@ -134,6 +161,25 @@ pub(super) async fn tables(
         tables.insert(model.table(), content);
     }
     Ok(tables)
+}
+
+/// An error when the model now makes a column of another type while files of the old one are kept:
+/// what one force keeps must not break the others' reading.
+fn same_types(model: &Model, new: &Content, old: &Content) -> Result<()> {
+    let changed = new.schema.fields().iter().find(|field| {
+        old.schema.field_with_name(field.name()).is_ok_and(|kept| kept.data_type() != field.data_type())
+    });
+    match changed {
+        None => Ok(()),
+        Some(field) => Err(Error::model(format!(
+            "column \"{}\" changes its type while a force keeps its last good rows",
+            field.name()
+        ))
+        .at(&model.file)
+        .hint(
+            "give the column another name, or mend the force that is held back first; the old release stands",
+        )),
+    }
 }
 
 /// The content of a model's table in the previous release.
@@ -149,8 +195,13 @@ pub(super) struct Made<'a> {
     pub(super) forces: &'a BTreeMap<String, Force>,
     /// The content of every table that was made or kept.
     pub(super) tables: &'a BTreeMap<String, Content>,
-    /// Whether the hub-scope models keep their released state.
-    pub(super) hub_blocked: bool,
+    /// What the hub-scope tables were made from; empty when they could not be made, so that the
+    /// next run tries again.
+    pub(super) hub_fingerprint: String,
+    /// The sources that this run has pulled.
+    pub(super) pulled: &'a BTreeSet<&'a str>,
+    /// Why some of them could not be read.
+    pub(super) failures: &'a Failures,
 }
 
 /// Commits every table as it will be released and says so in a manifest, which nobody sees yet.
@@ -159,7 +210,6 @@ pub(super) async fn manifest(
     run: &str,
     inputs: &Inputs,
     made: &Made<'_>,
-    failures: &Failures,
     previous: Option<&Manifest>,
 ) -> Result<Manifest> {
     let mut versions = BTreeMap::new();
@@ -191,7 +241,7 @@ pub(super) async fn manifest(
     }
     let status = |force: &String| {
         let before = previous.and_then(|p| p.forces.get(force));
-        (force.clone(), status(hub, inputs, force, made, failures, before))
+        (force.clone(), status(hub, inputs, force, made, before))
     };
     let release = previous.map_or(1, |p| p.release + 1);
     Ok(Manifest {
@@ -204,11 +254,7 @@ pub(super) async fn manifest(
         },
         tables: versions,
         forces: hub.project.forces.keys().map(status).collect(),
-        hub_fingerprint: match made.hub_blocked {
-            // Not the one that failed: the next run must try again.
-            true => previous.map(|p| p.hub_fingerprint.clone()).unwrap_or_default(),
-            false => inputs.hub_fingerprint.clone(),
-        },
+        hub_fingerprint: made.hub_fingerprint.clone(),
     })
 }
 
@@ -227,19 +273,18 @@ fn status(
     inputs: &Inputs,
     force: &str,
     made: &Made<'_>,
-    failures: &Failures,
     before: Option<&ForceStatus>,
 ) -> ForceStatus {
     let outcome = made.forces.get(force);
-    let sources = hub.project.sources.values().filter(|s| s.force == force);
-    let unread: Vec<&str> = sources.filter_map(|s| failures.get(&s.name)).map(String::as_str).collect();
+    let unread = unread(hub, force, made, before);
+    let reasons = || unread.values().map(String::as_str).collect::<Vec<_>>().join("; ");
     let datasets = datasets(hub, inputs, force, made.tables);
     let has_rows = datasets.values().any(|d| d.rows > 0);
     let (status, why) = match outcome {
         Some(Force::Failed(why)) if has_rows => (Status::Failed, Some(why.clone())),
         Some(Force::Failed(why)) => (Status::Missing, Some(why.clone())),
-        _ if !unread.is_empty() && has_rows => (Status::Stale, Some(unread.join("; "))),
-        _ if !has_rows => (Status::Missing, (!unread.is_empty()).then(|| unread.join("; "))),
+        _ if !unread.is_empty() && has_rows => (Status::Stale, Some(reasons())),
+        _ if !has_rows => (Status::Missing, (!unread.is_empty()).then(reasons)),
         _ => (Status::Fresh, None),
     };
     // A force that has been in this state since an earlier release has been so since then.
@@ -248,11 +293,23 @@ fn status(
         (_, Some(before)) if before.status == status => before.since,
         _ => Some(Utc::now().timestamp_micros()),
     };
-    let fingerprint = match outcome {
-        Some(Force::Failed(_)) => before.map(|b| b.fingerprint.clone()).unwrap_or_default(),
-        _ => inputs.fingerprints.get(force).cloned().unwrap_or_default(),
-    };
-    ForceStatus { status, why, since, fingerprint, datasets }
+    let fingerprint = inputs.released_fingerprint(force, outcome, before);
+    ForceStatus { status, why, since, fingerprint, unread, datasets }
+}
+
+/// The force's sources that could not be read when they were last pulled. A run that does not pull
+/// a source knows no more of it than the run before.
+fn unread(hub: &Hub, force: &str, made: &Made<'_>, before: Option<&ForceStatus>) -> BTreeMap<String, String> {
+    let known_before = |source: &str| before.and_then(|b| b.unread.get(source));
+    let sources = hub.project.sources.values().filter(|source| source.force == force);
+    let failed = sources.filter_map(|source| {
+        let why = match made.pulled.contains(source.name.as_str()) {
+            true => made.failures.get(&source.name),
+            false => known_before(&source.name),
+        };
+        Some((source.name.clone(), why?.clone()))
+    });
+    failed.collect()
 }
 
 fn datasets(
@@ -313,36 +370,4 @@ fn place(source: &Source, entity: &str) -> Place {
 /// The path in the lake of a model's table.
 fn lake_name(model: &Model) -> String {
     format!("{}/{}", model.layer.as_str(), model.name)
-}
-
-/// A hash over everything in the definitions that decides what models of this scope make.
-fn code_hash(hub: &Hub, scope: Scope) -> String {
-    let mut hash = Sha256::new();
-    for model in hub.project.staging.iter().chain(&hub.project.models).filter(|m| m.scope == scope) {
-        let text = format!(
-            "{}|{:?}|{}|{:?}|{:?};",
-            model.table(),
-            model.system,
-            model.sql,
-            model.grain,
-            model.checks
-        );
-        hash.update(text);
-    }
-    for system in hub.project.systems.values() {
-        hash.update(format!("{:?}", system.entities));
-    }
-    hex(&hash.finalize())
-}
-
-fn fingerprint<'a>(code: &str, lists: &[&str], bound: impl Iterator<Item = &'a Bound>) -> String {
-    let mut hash = Sha256::new();
-    hash.update(code);
-    lists.iter().for_each(|list| hash.update(list));
-    for source in bound {
-        for (entity, version) in &source.raw {
-            hash.update(format!("{}/{}/{}@{};", source.force, source.source, entity, version.number));
-        }
-    }
-    hex(&hash.finalize())
 }

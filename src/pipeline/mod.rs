@@ -1,6 +1,7 @@
 //! The only module that knows the order of the rooms: pull, land, build, check, release.
 
 mod assemble;
+mod fingerprint;
 mod pull;
 mod reference;
 pub mod run;

@@ -2,10 +2,10 @@
 
 use super::Event;
 use crate::connector::contract::Contract;
-use crate::connector::{self, SourceFile};
-use crate::error::{Error, Result};
+use crate::connector::{self, SourceFile, file_order};
+use crate::error::Result;
 use crate::hub::Hub;
-use crate::lake::raw::{self, LandedFile, Place};
+use crate::lake::raw::{self, Load, Place};
 use crate::landing::{self, Landed};
 use crate::project::Source;
 use crate::state::runs::Step;
@@ -71,7 +71,8 @@ async fn one(
             Ok(pulled) => {
                 step.rows = Some(pulled.rows);
                 step.outcome = if pulled.landed { "succeeded" } else { "unchanged" };
-                let Pulled { rows, quarantined, landed } = pulled;
+                let Pulled { rows, quarantined, landed, note } = pulled;
+                step.message = note;
                 report(Event::Pulled { name, rows, quarantined, landed });
             }
             Err(error) => {
@@ -94,48 +95,69 @@ struct Pulled {
     rows: u64,
     quarantined: u64,
     landed: bool,
+    /// Files that were passed over, in words.
+    note: Option<String>,
 }
 
-/// Lands every snapshot of the entity that has not been landed, in the source's order.
+/// Lands every snapshot of the entity that is news, in the source's order. A file is a whole state,
+/// so one that is refused matters only until a later one is landed.
 async fn entity(hub: &Hub, source: &Source, contract: &Contract) -> Result<Pulled> {
     let place =
         Place { force: source.force.clone(), source: source.name.clone(), entity: contract.entity.clone() };
     let mut pulled = Pulled::default();
+    let mut refused = None;
     let snapshots = connector::discover(source, contract).await?;
-    let landed = match snapshots.iter().any(|s| s.file.is_some()) {
-        true => raw::landed_files(&hub.lake, &place).await?,
+    let mut loads = match snapshots.iter().any(|s| s.file.is_some()) {
+        true => raw::loads(&hub.lake, &place, None).await?,
         false => Vec::new(),
     };
     for snapshot in snapshots {
         let file = snapshot.file.clone();
-        if let Some(file) = &file {
-            if landed.iter().any(|known| known.sha256 == file.sha256) {
+        match news(file.as_ref(), contract, &loads) {
+            News::Known => continue,
+            News::Past(note) => {
+                tracing::warn!(force = place.force, source = place.source, note, "file passed over");
+                pulled.note = Some(note);
                 continue;
             }
-            in_order(&place, file, &landed)?;
+            News::New => {}
         }
         let extract = connector::read(source, contract, snapshot).await?;
-        match landing::land(&hub.lake, &place, contract, file.as_ref(), extract).await? {
-            Landed::Load(load) => {
+        match landing::land(&hub.lake, &place, contract, file.as_ref(), extract).await {
+            Ok(Landed::Load(load)) => {
                 pulled.rows += load.received_rows;
                 pulled.quarantined += load.quarantined_rows;
                 pulled.landed = true;
+                refused = None;
+                loads.insert(0, *load);
             }
-            Landed::Unchanged { received_rows } => pulled.rows += received_rows,
+            Ok(Landed::Unchanged { received_rows }) => pulled.rows += received_rows,
+            Err(error) => refused = Some(error),
         }
     }
-    Ok(pulled)
+    refused.map_or(Ok(pulled), Err)
 }
 
-/// A file is a whole state of its entity: one that comes after a later one would bring back the past.
-fn in_order(place: &Place, file: &SourceFile, landed: &[LandedFile]) -> Result<()> {
-    match landed.iter().map(|known| &known.name).max() {
-        Some(newest) if file.name < *newest => {
-            Err(Error::contract(format!("file \"{}\" came after \"{newest}\" had been landed", file.name))
-                .at(format!("{}.{}", place.source, place.entity))
-                .hint("files are states in the order of their names: take it out of the folder, or send it under a later name"))
-        }
-        _ => Ok(()),
+/// What a snapshot is, compared with what has been landed.
+enum News {
+    /// Not landed yet.
+    New,
+    /// What raw holds, or a state that has been passed.
+    Known,
+    /// An older state that was never landed and would bring back the past.
+    Past(String),
+}
+
+fn news(file: Option<&SourceFile>, contract: &Contract, loads: &[Load]) -> News {
+    let (Some(file), Some(last)) = (file, loads.first()) else { return News::New };
+    let same = |load: &Load| load.sha256.as_deref() == Some(file.sha256.as_str());
+    let newest = last.file.as_deref().unwrap_or_default();
+    match file_order(&file.name) < file_order(newest) {
+        true if loads.iter().any(same) => News::Known,
+        true => News::Past(format!("file \"{}\" is older than \"{newest}\", which is landed", file.name)),
+        // A corrected contract reads the same bytes anew.
+        false if same(last) && last.contract == contract.fingerprint() => News::Known,
+        false => News::New,
     }
 }
 

@@ -83,16 +83,20 @@ async fn stages(
         );
     }
     let mut tables = assemble::tables(hub, &forces, previous.as_ref()).await?;
-    let any_built = forces.values().any(|force| matches!(force, Force::Built(_)));
-    let hub_why = match any_built || inputs.hub_changed(previous.as_ref()) {
-        true => build_hub(hub, run, &library, &mut tables, report).await?,
-        false => None,
-    };
-    let made = Made { forces: &forces, tables: &tables, hub_blocked: hub_why.is_some() };
-    let manifest = assemble::manifest(hub, run, &inputs, &made, &failures, previous.as_ref()).await?;
-    let partial = !failures.is_empty()
-        || hub_why.is_some()
-        || forces.values().any(|force| matches!(force, Force::Failed(_)));
+    let mut hub_fingerprint = inputs.hub_fingerprint(&forces, previous.as_ref());
+    let mut hub_blocked = false;
+    if previous.as_ref().is_none_or(|p| p.hub_fingerprint != hub_fingerprint) {
+        hub_blocked = build_hub(hub, run, &library, &mut tables, report).await?.is_some();
+    }
+    if hub_blocked {
+        hub_fingerprint.clear();
+    }
+    let pulled = sources.iter().map(|source| source.name.as_str()).collect();
+    let made =
+        Made { forces: &forces, tables: &tables, hub_fingerprint, pulled: &pulled, failures: &failures };
+    let manifest = assemble::manifest(hub, run, &inputs, &made, previous.as_ref()).await?;
+    let partial =
+        !failures.is_empty() || hub_blocked || forces.values().any(|force| matches!(force, Force::Failed(_)));
     let outcome = if partial { Outcome::Partial } else { Outcome::Succeeded };
     if let Some(previous) = previous.filter(|previous| previous.same_content(&manifest)) {
         report(Event::Unchanged { release: previous.release });
@@ -128,7 +132,10 @@ async fn build_force(
         }
     };
     match settle(hub, run, Some(force), started_at, &built, report).await? {
-        Some(why) => Ok(Force::Failed(why)),
+        Some(why) => {
+            discard(hub, &built).await;
+            Ok(Force::Failed(why))
+        }
         None => Ok(Force::Built(built.tables)),
     }
 }
@@ -146,8 +153,9 @@ async fn build_hub(
     match build::hub(library, tables).await {
         Ok(built) => {
             let blocked = settle(hub, run, None, started_at, &built, report).await?;
-            if blocked.is_none() {
-                tables.extend(built.tables);
+            match blocked {
+                Some(_) => discard(hub, &built).await,
+                None => tables.extend(built.tables),
             }
             Ok(blocked)
         }
@@ -157,6 +165,13 @@ async fn build_hub(
             report(Event::Blocked { force: None, why: why.clone() });
             Ok(Some(why))
         }
+    }
+}
+
+/// Deletes the files of tables that will not be released.
+async fn discard(hub: &Hub, built: &Built) {
+    for (name, content) in &built.tables {
+        hub.lake.table(&name.replace('.', "/")).discard(&content.files).await;
     }
 }
 

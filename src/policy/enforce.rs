@@ -78,6 +78,9 @@ async fn granted(
         return Ok(None);
     }
     let version = hub.lake.version(path, pinned.version).await?;
+    if (pinned.rows_of == RowsOf::EachForce) != version.by_force {
+        return Err(Error::lake("the table is not partitioned as its release says").at(name));
+    }
     Ok(Some(Arc::new(SnapshotTable::of(&version, |force| forces.contains(force)))))
 }
 

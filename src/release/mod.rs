@@ -69,6 +69,9 @@ pub struct ForceStatus {
     pub since: Option<i64>,
     /// What its tables were made from: versions of raw, code lists, SQL, contracts.
     pub fingerprint: String,
+    /// The sources that could not be read when they were last pulled, and why.
+    #[serde(default)]
+    pub unread: BTreeMap<String, String>,
     /// Its tables: `conformed.person` → what they hold.
     pub datasets: BTreeMap<String, Dataset>,
 }

@@ -51,15 +51,27 @@ async fn a_killed_run_loses_nothing_and_doubles_nothing() {
             process.kill().expect("a signal");
             killed += u32::from(!process.wait().expect("an end").success());
         }
-        assert!(run(&project).status().expect("the binary").success(), "seed {seed}: the run after the crash");
+        assert!(
+            run(&project).status().expect("the binary").success(),
+            "seed {seed}: the run after the crash"
+        );
         let found = answers(&project).await;
         for (found, expected) in found.iter().zip(&expected) {
             assert_eq!(found, expected, "seed {seed}");
         }
-        let manifests = project.lake_files().into_iter().filter(|p| p.to_string_lossy().contains("/releases/"));
+        let manifests =
+            project.lake_files().into_iter().filter(|p| p.to_string_lossy().contains("/releases/"));
         let names: Vec<String> =
             manifests.map(|p| p.file_name().expect("a name").to_string_lossy().into_owned()).collect();
-        assert_eq!(names, ["00000000000000000001.json"], "seed {seed}: one release, and nothing half-written");
+        assert_eq!(
+            names,
+            ["00000000000000000001.json"],
+            "seed {seed}: one release, and nothing half-written"
+        );
     }
-    assert!(killed > 0, "no run was killed in time; {length:?} is too short for {:?}", Duration::from_millis(1));
+    assert!(
+        killed > 0,
+        "no run was killed in time; {length:?} is too short for {:?}",
+        Duration::from_millis(1)
+    );
 }

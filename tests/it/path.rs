@@ -105,14 +105,20 @@ async fn a_bad_row_is_kept_with_all_its_reasons_and_leaves_the_last_good_version
         +---------+------------+"#]]
     .assert_eq(&ask(&hub, &Principal::operator(), None, p1).await);
 
-    // The same bad row does not come again; once mended, it leaves the quarantine.
+    // The same bad row does not come again; once mended, it leaves the quarantine, but not that of
+    // the releases in which it was bad.
     assert_eq!(release(&hub).await, 2);
+    let before = ask(&hub, &Principal::operator(), Some(2), quarantine).await;
     project
         .sql("beds", "update ITR_PERSON set DOB = '02/02/1980', GENDER = 'F' where PERSONAL_REF = 'P1'")
         .await;
     assert_eq!(release(&hub).await, 3);
     let left = ask(&hub, &Principal::operator(), None, "select count(*) as n from hub.quarantine").await;
     assert!(left.contains("| 0 |"), "{left}");
+    assert_eq!(ask(&hub, &Principal::operator(), Some(2), quarantine).await, before);
+    let loads = "select max(load) as n from hub.loads where force = 'beds' and entity = 'person'";
+    let at_first = ask(&hub, &Principal::operator(), Some(1), loads).await;
+    assert!(at_first.contains("| 1 |"), "{at_first}");
     expect![[r#"
         +---------+------------+
         | surname | birth_date |
@@ -261,14 +267,83 @@ async fn files_are_landed_once_in_the_order_of_their_names_and_only_when_they_ba
     std::fs::remove_file(project.dir().join("drop/ITR_PERSON_20260404.csv")).expect("the file");
     project.write("drop/ITR_PERSON_20260301.csv", &person_file(&["Elm"], 1));
     let (report, _) = nightly(&hub).await;
-    assert_eq!(report.release.forces["beds"].status, Status::Stale);
+    assert_eq!(report.release.forces["beds"].status, Status::Fresh);
     landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Cedar |");
+    let notes = "select count(*) as n from hub.runs where message like '%20260301%is older than%'";
+    landed(ask(&hub, &Principal::operator(), None, notes).await, "| 1 |");
+
+    // A state that comes back is news, whatever its bytes were once before.
+    project.write("drop/ITR_PERSON_20260405.csv", &person_file(&["Ash", "Birch"], 2));
+    release(&hub).await;
+    landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Birch |");
 
     // Every file is kept as it was received: the two that were landed, and the one whose control
     // record disagrees, as evidence.
     let kept =
         project.lake_files().iter().filter(|path| path.to_string_lossy().contains("lake/files/beds")).count();
     assert_eq!(kept, 3);
+}
+
+#[tokio::test]
+async fn a_force_that_leaves_the_project_leaves_the_release() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    let text = std::fs::read_to_string(project.dir().join("muster.toml")).expect("the project");
+    let without = text.replace("[forces.herts]\nname = \"Hertfordshire Constabulary\"\n", "");
+    let end = without.find("[sources.herts_itrent]").expect("the source");
+    project.write("muster.toml", &without[..end]);
+    let hub = project.open().await;
+    assert_eq!(release(&hub).await, 2);
+    let forces = ask(&hub, &Principal::operator(), None, "select distinct force from conformed.person").await;
+    assert!(forces.contains("beds") && !forces.contains("herts"), "{forces}");
+}
+
+#[tokio::test]
+async fn a_folder_with_any_name_will_do() {
+    let project = TestProject::named("é ~#[x]").await;
+    let hub = project.open().await;
+    release(&hub).await;
+    let count =
+        ask(&hub, &Principal::operator(), None, "select count(surname) as n from conformed.person").await;
+    assert!(count.contains("| 6 |"), "{count}");
+}
+
+#[tokio::test]
+async fn a_force_without_rows_does_not_make_a_new_release_every_night() {
+    let project = TestProject::new().await;
+    let text = std::fs::read_to_string(project.dir().join("muster.toml")).expect("the project");
+    project.write("muster.toml", &(text + "\n[forces.cambs]\nname = \"Cambridgeshire Constabulary\"\n"));
+    assert_eq!(release(&project.open().await).await, 1);
+    assert_eq!(release(&project.open().await).await, 1);
+}
+
+#[tokio::test]
+async fn what_a_source_sent_is_shown_to_those_with_the_grant_only() {
+    let project = TestProject::new().await;
+    project.sql("beds", "update ITR_PERSON set DOB = 'soon' where PERSONAL_REF = 'P1'").await;
+    let hub = project.open().await;
+    release(&hub).await;
+    let rows = "select reason, raw is null as hidden from hub.quarantine";
+    let without = ask(&hub, &analyst("beds"), None, rows).await;
+    assert!(without.contains("| not_a_date | true   |"), "{without}");
+    let mut granted = analyst("beds");
+    granted.roles[0].tables.push("quarantine.person".into());
+    let with = ask(&hub, &granted, None, rows).await;
+    assert!(with.contains("| not_a_date | false  |"), "{with}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_granted_is_in_no_list_of_checks_and_steps() {
+    let project = TestProject::new().await;
+    let hub = project.open().await;
+    release(&hub).await;
+    let mut narrow = analyst("beds");
+    narrow.roles[0].tables = vec!["conformed.person".into(), "hub.*".into()];
+    for sql in ["select * from hub.checks", "select * from hub.runs", "select * from hub.coverage"] {
+        let answer = ask(&hub, &narrow, None, sql).await;
+        assert!(!answer.contains("marts.") && !answer.contains("conformed.employment"), "{sql}\n{answer}");
+    }
 }
 
 #[tokio::test]

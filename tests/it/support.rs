@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 /// Two forces, each with an iTrent database.
 pub struct TestProject {
-    folder: TempDir,
+    _folder: TempDir,
+    dir: PathBuf,
 }
 
 const TABLES: &str = "
@@ -28,7 +29,15 @@ create table ITR_ABSENCE (ABSENCE_ID, ASSIGNMENT_NO, TYPE, REASON_L1, START_DATE
 impl TestProject {
     /// A project whose forces `beds` and `herts` have three people each.
     pub async fn new() -> Self {
-        let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        Self::named("project").await
+    }
+
+    /// The same in a folder called `name`.
+    pub async fn named(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let dir = folder.path().join(name);
+        std::fs::create_dir(&dir).expect("a folder");
+        let project = Self { _folder: folder, dir };
         let text = r#"
 [hub]
 name = "tests"
@@ -60,7 +69,7 @@ address = "sqlite:herts.db"
     }
 
     pub fn dir(&self) -> &Path {
-        self.folder.path()
+        &self.dir
     }
 
     /// Runs statements in the database of `force`.

@@ -3,7 +3,7 @@
 use crate::connector::contract::{Contract, FileLayout};
 use crate::connector::format;
 use crate::connector::transport::{place, start};
-use crate::connector::{Extract, Item, Snapshot, SourceFile};
+use crate::connector::{Extract, Item, Snapshot, SourceFile, file_order};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use bytes::Bytes;
@@ -41,7 +41,7 @@ pub(super) async fn discover(source: &Source, contract: &Contract, folder: &Path
             _ => {}
         }
     }
-    found.sort_by(|one, two| one.0.cmp(&two.0));
+    found.sort_by_key(|(name, _)| file_order(name));
     let mut snapshots = Vec::with_capacity(found.len());
     for (name, meta) in found {
         let bytes = fetch(&store, &meta).await.map_err(|error| error.at(format!("{at} in '{name}'")))?;

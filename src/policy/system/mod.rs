@@ -26,7 +26,8 @@ use std::sync::Arc;
 pub enum Kind {
     /// One row per load: what was read, accepted, quarantined, landed.
     Loads,
-    /// One row per row that breaks its contract and reason.
+    /// One row per row that breaks its contract and reason. Its columns `raw` and `detail` hold
+    /// what the source sent, and are null without the grant `quarantine.<entity>`.
     Quarantine,
     /// One row per step of a run.
     Runs,

@@ -47,12 +47,18 @@ pub(super) const QUERIES: &[(&str, Column)] = &[
     ("bytes", Column::Int),
 ];
 
-/// The steps of every run, of `forces` and, for those who read every force, of the hub.
+/// The steps of every run, of `forces` and, for those who read every force, of the hub. Steps are
+/// numbered within run and force, because a common numbering would count other forces' steps.
 pub(super) async fn runs(view: &View, forces: &Forces) -> Result<RecordBatch> {
-    let sql = "select s.run, r.pipeline, s.step, s.force, s.kind, s.name, s.started_at, s.finished_at, \
-               s.outcome, s.rows, s.message from steps s join runs r on r.run = s.run order by s.run, s.step";
+    let sql = "select s.run, r.pipeline, row_number() over (partition by s.run, s.force order by s.step) as step, \
+               s.force, s.kind, s.name, s.started_at, s.finished_at, s.outcome, s.rows, s.message \
+               from steps s join runs r on r.run = s.run order by s.run, s.force, s.step";
     let rows = fetch(view, sql, None).await?;
-    select(Kind::Runs, RUNS, &rows, |row| belongs(row, forces))
+    let own = |row: &SqliteRow| {
+        let built = row.try_get::<&str, _>("kind").is_ok_and(|kind| kind == "build");
+        belongs(row, forces) && (!built || exists_for(view, row, "name"))
+    };
+    select(Kind::Runs, RUNS, &rows, own)
 }
 
 /// What the checks of every run found, of `forces` and, for those who read every force, of the hub.
@@ -60,7 +66,7 @@ pub(super) async fn checks(view: &View, forces: &Forces) -> Result<RecordBatch> 
     let sql =
         "select run, force, model, rule, severity, failing, checked from checks order by run, model, force";
     let rows = fetch(view, sql, None).await?;
-    select(Kind::Checks, CHECKS, &rows, |row| belongs(row, forces))
+    select(Kind::Checks, CHECKS, &rows, |row| belongs(row, forces) && exists_for(view, row, "model"))
 }
 
 /// Every statement for those who read every force; their own for all others.
@@ -82,6 +88,11 @@ async fn fetch(view: &View, sql: &'static str, principal: Option<&str>) -> Resul
     }
     let fetched = query.fetch_all(view.state.pool()).await;
     fetched.map_err(|e| Error::internal("the state database cannot be read").because(e))
+}
+
+/// Whether the table that a column names is granted; one that is not does not exist here either.
+fn exists_for(view: &View, row: &SqliteRow, column: &str) -> bool {
+    row.try_get::<&str, _>(column).is_ok_and(|table| view.principal.forces_for(table).is_some())
 }
 
 fn belongs(row: &SqliteRow, forces: &Forces) -> bool {

@@ -167,6 +167,11 @@ pub(super) async fn quarantine(view: &View, forces: &Forces) -> Result<RecordBat
 
 async fn bad_rows(view: &View, place: &Place, version: &Version, rows: &mut Vec<Vec<Cell>>) -> Result<()> {
     let failed = |e| Error::lake("the quarantined rows cannot be read").at(place.table()).because(e);
+    let granted = view.principal.forces_for(&format!("quarantine.{}", place.entity));
+    let sent = |text: &str| {
+        let shown = granted.as_ref().is_some_and(|forces| forces.contains(&place.force));
+        Cell::Text(shown.then(|| text.to_string()))
+    };
     let columns = ["_load", "_row", "_file", "_errors", "_raw"].map(ident).to_vec();
     let frame = raw::rows(&view.engine.context(), version, true)?;
     let batches = frame.select(columns).map_err(failed)?.collect().await.map_err(failed)?;
@@ -191,8 +196,8 @@ async fn bad_rows(view: &View, place: &Place, version: &Version, rows: &mut Vec<
                     Cell::Int(Some(numbers.value(row))),
                     Cell::Text((!column.is_empty()).then(|| column.to_string())),
                     Cell::from(code),
-                    Cell::from(detail),
-                    Cell::from(texts.value(row)),
+                    sent(detail),
+                    sent(texts.value(row)),
                 ]);
             }
         }
