@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a command of the command line")]
 
 use crate::error::{Error, Result};
-use crate::policy::roles::Forces;
+use crate::policy::roles::{Forces, Principal};
 use crate::project::{self, Project};
 use crate::serve::password;
 use std::fs::OpenOptions;
@@ -71,6 +71,11 @@ fn check(project: &Project, name: &str, roles: &[String]) -> Result<()> {
     if name.is_empty() || name.len() > 64 || !name.chars().all(is_plain) {
         return Err(Error::auth(format!("\"{name}\" cannot be a user name"))
             .hint("up to 64 letters, digits and any of . _ - @"));
+    }
+    if name == Principal::operator().name {
+        return Err(Error::auth(format!("the user name \"{name}\" is reserved")).hint(
+            "whoever runs `muster` on the hub's own machine is recorded under it; choose another name",
+        ));
     }
     if project.users.contains_key(name) {
         return Err(Error::auth(format!("user \"{name}\" exists already"))
@@ -144,6 +149,16 @@ fn described(project: &Project, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_the_operator_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(project::FILE), "[hub]\nname = \"x\"\n").unwrap();
+        let project = project::load_with(dir.path(), &project::Library::empty()).unwrap();
+        let error = check(&project, "operator", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "the user name \"operator\" is reserved");
+        check(&project, "operators", &[]).unwrap();
+    }
 
     #[test]
     fn a_user_is_appended_and_taken_back_when_the_project_breaks() {

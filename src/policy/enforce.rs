@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// The layers that clients may read, if a role grants it; raw and staging are never served.
 const SERVED: [&str; 3] = ["conformed", "marts", "reference"];
 
+/// Functions of the engine that tell which file of the lake a row comes from, and where in it.
+const FILE_FUNCTIONS: [&str; 2] = ["input_file_name", "file_row_index"];
+
 /// A session over one release.
 pub struct Pinned {
     /// The release that every table of the session comes from.
@@ -52,6 +55,9 @@ pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> 
         }
     }
     let context = hub.engine.context();
+    for function in FILE_FUNCTIONS {
+        context.deregister_udf(function);
+    }
     let catalog = context.catalog(CATALOG).ok_or_else(|| Error::internal("a session without its catalog"))?;
     for (name, schema) in schemas {
         let registered = catalog.register_schema(&name, Arc::new(schema));

@@ -5,7 +5,7 @@ use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::secret;
 use super::{Address, Force, Hub, Source, System, Tls};
 use crate::error::known;
-use crate::policy::roles::{Forces, Role, User};
+use crate::policy::roles::{Forces, Principal, Role, User};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -265,6 +265,13 @@ fn table_pattern(section: &Section<'_>, pattern: &Text<'_>, tables: &BTreeSet<St
 }
 
 fn user(name: &Text<'_>, mut section: Section<'_>, roles: &BTreeMap<String, Role>) -> (String, User) {
+    if name.value == Principal::operator().name {
+        // The record of statements must tell the two apart.
+        section.wrong(
+            format!("the user name \"{}\" is reserved", name.value),
+            "whoever runs `muster` on the hub's own machine is recorded under it; choose another name",
+        );
+    }
     let given = section.texts("roles");
     if given.is_empty() {
         section.wrong(format!("user \"{}\" has no roles", name.value), "without a role nothing can be read");
@@ -287,4 +294,18 @@ fn user(name: &Text<'_>, mut section: Section<'_>, roles: &BTreeMap<String, Role
         roles: given.iter().map(|role| role.value.into()).collect(),
     };
     (user.name.clone(), user)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::project::{Library, load_with};
+
+    #[test]
+    fn the_name_of_the_operator_is_reserved() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = "[hub]\nname = \"x\"\n[users.operator]\nroles = []\npassword_hash = \"x\"\n";
+        std::fs::write(dir.path().join("muster.toml"), settings).unwrap();
+        let problems = load_with(dir.path(), &Library::empty()).unwrap_err().plain();
+        assert!(problems.contains("the user name \"operator\" is reserved"), "{problems}");
+    }
 }

@@ -1,9 +1,11 @@
 //! Room 6: answers queries against one release, for one principal, under policy. Never writes data.
 
+mod chain;
 pub mod fault;
 pub mod flight;
 pub mod password;
 mod record;
+mod shown;
 pub mod sql;
 pub mod statement;
 pub mod wire;

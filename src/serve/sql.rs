@@ -1,7 +1,7 @@
 //! Reads one statement and makes sure that it only reads.
 
 use crate::error::{Error, Result};
-use crate::serve::fault;
+use crate::serve::{chain, fault};
 use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::{Query, Select, Statement as Ast, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::Dialect;
@@ -13,8 +13,9 @@ use std::ops::ControlFlow;
 /// keep the planner busy.
 pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
 
-/// How deep a statement may nest.
-const MAX_DEPTH: usize = 100;
+/// The most tables of a statement, counted where they are read: each deepens the plan, like an
+/// operator.
+const MAX_TABLES: usize = 300;
 
 /// The databases, for clients that ask with `show databases`: there is one.
 const DATABASES: &str = "select distinct catalog_name as database_name from information_schema.schemata";
@@ -63,6 +64,11 @@ fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
         | Ast::ShowTables { .. } => {
             return parse(listing(&ast.to_string())?, dialect);
         }
+        // The planner puts the filter into a query of its own without quoting it.
+        Ast::ShowFunctions { filter: Some(_), .. } => {
+            return Err(Error::query("not supported: show functions with a filter")
+                .hint("select from information_schema.routines where …"));
+        }
         Ast::ShowColumns { .. } | Ast::ShowFunctions { .. } | Ast::ExplainTable { .. } => {}
         Ast::ShowVariable { .. } | Ast::ShowVariables { .. } => {
             return Err(Error::query("settings are not shown")
@@ -92,13 +98,16 @@ fn read_only(statement: &str) -> Error {
 
 /// Looks for what the planner would write, or would pass over in silence.
 fn only_selects(query: &Query) -> Result<()> {
-    match query.visit(&mut Inspector) {
+    match query.visit(&mut Inspector::default()) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Inspector;
+#[derive(Default)]
+struct Inspector {
+    tables: usize,
+}
 
 impl Visitor for Inspector {
     type Break = Error;
@@ -115,6 +124,11 @@ impl Visitor for Inspector {
     }
 
     fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<Error> {
+        self.tables += 1;
+        if self.tables > MAX_TABLES {
+            let message = format!("the statement reads more than {MAX_TABLES} tables");
+            return ControlFlow::Break(Error::query(message));
+        }
         let ignored = match table {
             TableFactor::Table { version: Some(_), .. } => "a point in time after a table's name",
             TableFactor::Table { sample: Some(_), .. } => "tablesample",
@@ -129,10 +143,11 @@ fn parse(text: &str, dialect: &dyn Dialect) -> Result<Parsed> {
     let mut tokens = Tokenizer::new(dialect, text)
         .tokenize_with_location()
         .map_err(|e| fault::syntax(&ParserError::from(e)))?;
+    chain::check(&tokens)?;
     number_parameters(&mut tokens)?;
     let mut parsed = DFParserBuilder::new(tokens)
         .with_dialect(dialect)
-        .with_recursion_limit(MAX_DEPTH)
+        .with_recursion_limit(chain::MAX_DEPTH)
         .build()
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|e| fault::planning(&e))?;
@@ -234,8 +249,35 @@ mod tests {
         check("explain (analyze) select 1", expect!["explain analyze is not offered"]);
         check("show tables like 'a%'", expect!["not supported: a show with conditions"]);
         check("show all", expect!["settings are not shown"]);
+        for filter in ["like 'a%'", "like '%''; drop'", "where 1 = 1", "like 'x"] {
+            assert!(read(&format!("show functions {filter}"), &GenericDialect {}).is_err(), "{filter}");
+        }
+        check("show functions like 'a%'", expect!["not supported: show functions with a filter"]);
+        let joined = format!("select 1 from a{}", ", a".repeat(300));
+        check(&joined, expect!["the statement reads more than 300 tables"]);
         check("select * from a tablesample (10 rows)", expect!["not supported: tablesample"]);
         check("select 'a", expect!["syntax error: unterminated string literal at Line: 1, Column: 8"]);
+    }
+
+    #[test]
+    fn a_chain_as_long_as_a_statement_is_refused_and_not_followed() {
+        for (start, link) in [
+            ("select 1", "+1"),
+            ("select 1", "::int"),
+            ("select 1", " union all select 1"),
+            ("select 1", " and 1"),
+            ("select 1", " or 1"),
+            ("select 1", " is null"),
+            ("", "explain "),
+            ("select cast(1 as ", "array<"),
+        ] {
+            for end in ["", " )", " selec"] {
+                let links = (MAX_STATEMENT_BYTES - start.len() - end.len()) / link.len();
+                let text = format!("{start}{}{end}", link.repeat(links));
+                let message = read(&text, &GenericDialect {}).unwrap_err().to_string();
+                assert_eq!(message, "the statement has more than 1000 operators in a row", "{link}");
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::hub::Hub;
 use crate::policy::enforce::{self, Pinned};
 use crate::policy::roles::{Forces, Principal};
 use crate::serve::record::Entry;
-use crate::serve::{fault, sql, wire};
+use crate::serve::{fault, shown, sql, wire};
 use crate::state::queries::Query;
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -24,12 +24,24 @@ use futures::{StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
-/// A table of the engine's settings, which name folders of this machine.
+/// A table of the engine's settings, which name folders of this machine. The engine finds it
+/// whatever the case of its name.
 const SETTINGS: &str = "information_schema.df_settings";
 
 /// The most rows of parameters that one execution may bind: each is a run of the statement.
 const MAX_BOUND_ROWS: usize = 1000;
+
+/// The longest text of a statement times its rows of parameters, in bytes: every row is planned
+/// before the first one runs.
+const MAX_BOUND_BYTES: usize = 4 << 20;
+
+/// The stack on which statements are planned: enough for the deepest tree that `chain` lets pass.
+/// Only what is used of it takes memory.
+const PLANNER_STACK_BYTES: usize = 64 << 20;
 
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
@@ -81,7 +93,8 @@ impl Statement {
         let record = Query {
             principal: asker.principal.name.clone(),
             peer: asker.peer.clone(),
-            statement: request.text.clone(),
+            statement: shown::text(&request.text),
+            parameters: shown::parameters(&request.rows),
             release: 0,
             tables: Vec::new(),
             forces: forces(&asker.principal),
@@ -91,8 +104,16 @@ impl Statement {
             Err(error) => return Err(refuse(&hub, &record, error).await),
         };
         let mut record = Query { release: pinned.release, ..record };
-        match Draft::new(pinned, &request.text, &mut record).await.and_then(|draft| draft.bind(&request.rows))
-        {
+        let draft = on_deep_stack(async move {
+            let mut tables = Vec::new();
+            let draft = Draft::new(pinned, &request, &mut tables).await;
+            Ok((tables, draft.and_then(|draft| draft.bind(&request.rows))))
+        });
+        let bound = draft.await.and_then(|(tables, bound)| {
+            record.tables = tables;
+            bound
+        });
+        match bound {
             Ok(bound) => Ok(bound.into_statement(hub, asker.principal.clone(), record)),
             Err(error) => Err(refuse(&hub, &record, error).await),
         }
@@ -116,14 +137,27 @@ impl Statement {
     /// Records the statement, then runs it for the client at `peer`. A statement that cannot be
     /// recorded does not run.
     pub async fn run(&self, peer: &str) -> Result<Rows> {
+        self.start(peer, None).await
+    }
+
+    /// Runs the statement like [`Statement::run`], and ends it with an error after `limit`.
+    pub async fn run_within(&self, peer: &str, limit: Duration) -> Result<Rows> {
+        self.start(peer, Some(limit)).await
+    }
+
+    async fn start(&self, peer: &str, limit: Option<Duration>) -> Result<Rows> {
         if !self.is_bound {
             return Err(Error::query(format!("{} parameters have no value", self.parameters.len()))
                 .hint("bind a value for each parameter"));
         }
         let record = Query { peer: peer.into(), ..self.record.clone() };
         let entry = Entry::begin(&self.hub.state, &record).await?;
+        let ends_at = limit.and_then(|limit| Instant::now().checked_add(limit));
         match self.stream().await {
-            Ok(rows) => Ok(entry.follow(rows)),
+            Ok(rows) => Ok(entry.follow(match ends_at {
+                Some(ends_at) => until(ends_at, rows),
+                None => rows,
+            })),
             Err(error) => {
                 entry.failed().await?;
                 Err(error)
@@ -168,9 +202,45 @@ async fn refuse(hub: &Hub, record: &Query, error: Error) -> Error {
     }
 }
 
+/// The rows until `ends_at`, then an error.
+fn until(ends_at: Instant, rows: Rows) -> Rows {
+    let open = stream::unfold(Some(rows), move |open| async move {
+        let mut rows = open?;
+        match timeout_at(ends_at, rows.next()).await {
+            Ok(next) => Some((next?, Some(rows))),
+            // The rows are dropped, which ends the run.
+            Err(_) => Some((Err(too_long()), None)),
+        }
+    });
+    open.boxed()
+}
+
+fn too_long() -> Error {
+    Error::query("the statement has run for longer than it may")
+        .hint("select fewer rows, or read the answer faster")
+}
+
 async fn execute(state: &SessionState, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
-    let physical = state.query_planner().create_physical_plan(plan, state).await;
-    physical.and_then(|plan| execute_stream(plan, state.task_ctx())).map_err(|e| fault::running(&e))
+    let (planning, plan) = (state.clone(), plan.clone());
+    let physical = on_deep_stack(async move {
+        let physical = planning.query_planner().create_physical_plan(&plan, &planning).await;
+        physical.map_err(|e| fault::running(&e))
+    });
+    execute_stream(physical.await?, state.task_ctx()).map_err(|e| fault::running(&e))
+}
+
+/// Runs `work` on a thread of its own, whose stack is deep. A panic in it is an error.
+async fn on_deep_stack<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let runtime = tokio::runtime::Handle::current();
+    let (done, answer) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("planner".into())
+        .stack_size(PLANNER_STACK_BYTES)
+        .spawn(move || done.send(runtime.block_on(work)).ok())
+        .map_err(|e| Error::internal("a thread for planning cannot be started").because(e))?;
+    answer.await.map_err(|e| Error::internal("the statement could not be planned").because(e))?
 }
 
 /// A statement whose tables are resolved but whose parameters have no values yet.
@@ -183,18 +253,23 @@ struct Draft {
 }
 
 impl Draft {
-    async fn new(pinned: Pinned, text: &str, record: &mut Query) -> Result<Self> {
+    /// Plans `request`, and tells in `read` the tables that it reads, even when it is refused.
+    async fn new(pinned: Pinned, request: &Request, read: &mut Vec<String>) -> Result<Self> {
+        if request.text.len().saturating_mul(request.rows.len()) > MAX_BOUND_BYTES {
+            return Err(Error::query("too many rows of parameters for a statement of this length")
+                .hint("bind fewer rows at once"));
+        }
         let context = pinned.context;
         let state = context.state();
-        let (parsed, is_explain) = parse(&state, text)?;
+        let (parsed, is_explain) = parse(&state, &request.text)?;
         let plan = state.statement_to_plan(parsed).await.map_err(|e| fault::planning(&e))?;
         let only_reads =
             SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         // A second look: whatever the parser let through, the plan must not write.
         only_reads.verify_plan(&plan).map_err(|_| Error::query("not allowed: the hub is read-only"))?;
-        record.tables = tables(&plan, &state).map_err(|e| fault::planning(&e))?;
-        if record.tables.iter().any(|table| table == SETTINGS) {
-            return Err(Error::query(format!("table 'muster.{SETTINGS}' not found")));
+        *read = tables(&plan, &state).map_err(|e| fault::planning(&e))?;
+        if let Some(settings) = read.iter().find(|table| table.eq_ignore_ascii_case(SETTINGS)) {
+            return Err(Error::query(format!("table 'muster.{settings}' not found")));
         }
         let parameters = parameters(&plan)?;
         Ok(Self { context, state, plan, is_explain, parameters })
@@ -317,4 +392,18 @@ fn forces(principal: &Principal) -> Vec<String> {
         }
     }
     codes.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_statement_ends_with_an_error_at_its_limit() {
+        let batch = || RecordBatch::try_from_iter([("a", Arc::new(StringArray::from(vec!["x"])) as _)]);
+        let rows = stream::iter([Ok(batch().unwrap())]).chain(stream::pending()).boxed();
+        let ends_at = Instant::now() + Duration::from_millis(20);
+        let seen: Vec<_> = until(ends_at, rows).map_err(|error| error.to_string()).collect().await;
+        assert_eq!(seen, [Ok(batch().unwrap()), Err("the statement has run for longer than it may".into())]);
+    }
 }

@@ -10,8 +10,10 @@ pub struct Query {
     pub principal: String,
     /// The address of the client, or `local`.
     pub peer: String,
-    /// The text, as received.
+    /// The text, as received; the beginning of a very long one.
     pub statement: String,
+    /// The values bound to its parameters, a JSON list of rows; `None` when there are none.
+    pub parameters: Option<String>,
     /// The release that answers; 0 when the statement never got that far.
     pub release: u64,
     /// The tables that the plan reads, `layer.name`.
@@ -45,8 +47,8 @@ impl State {
     /// Records that a statement is about to run. Without this record it must not run.
     pub async fn begin_query(&self, query: &Query) -> Result<i64> {
         let inserted = sqlx::query(
-            "insert into queries (started_at, principal, peer, statement, release, tables, forces) \
-             values (?, ?, ?, ?, ?, ?, ?)",
+            "insert into queries (started_at, principal, peer, statement, release, tables, forces, parameters) \
+             values (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(now())
         .bind(&query.principal)
@@ -55,6 +57,7 @@ impl State {
         .bind(i64::try_from(query.release).unwrap_or(i64::MAX))
         .bind(query.tables.join(","))
         .bind(query.forces.join(","))
+        .bind(&query.parameters)
         .execute(self.pool())
         .await;
         inserted.map(|done| done.last_insert_rowid()).map_err(|e| {
@@ -99,18 +102,19 @@ mod tests {
         let query = Query {
             principal: "anna".into(),
             peer: "local".into(),
-            statement: "select 1".into(),
+            statement: "select ?".into(),
+            parameters: Some("[[1]]".into()),
             release: 7,
             tables: vec!["marts.spend".into(), "marts.strength".into()],
             forces: vec!["beds".into()],
         };
         let id = state.begin_query(&query).await.unwrap();
-        let read =
-            "select coalesce(outcome, 'running') || ' ' || tables || ' ' || coalesce(rows, -1) from queries";
+        let read = "select coalesce(outcome, 'running') || ' ' || tables || ' ' || parameters || ' ' || coalesce(rows, -1) \
+             from queries";
         let before: String = sqlx::query_scalar(read).fetch_one(state.pool()).await.unwrap();
         state.finish_query(id, Outcome::Succeeded, 3, 24).await.unwrap();
         let after: String = sqlx::query_scalar(read).fetch_one(state.pool()).await.unwrap();
-        assert_eq!(before, "running marts.spend,marts.strength -1");
-        assert_eq!(after, "succeeded marts.spend,marts.strength 3");
+        assert_eq!(before, "running marts.spend,marts.strength [[1]] -1");
+        assert_eq!(after, "succeeded marts.spend,marts.strength [[1]] 3");
     }
 }

@@ -43,5 +43,6 @@ create table if not exists queries (
     finished_at integer,
     outcome     text,                   -- null while running; succeeded, failed, cancelled
     rows        integer,
-    bytes       integer
+    bytes       integer,
+    parameters  text                    -- JSON list of rows; null when none are bound
 );

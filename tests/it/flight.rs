@@ -127,6 +127,17 @@ async fn what_is_not_granted_does_not_exist() {
         expect!["table 'muster.information_schema.df_settings' not found"],
     )
     .await;
+    check(
+        "narrow",
+        "select * from information_schema.\"DF_SETTINGS\"",
+        expect!["table 'muster.information_schema.DF_SETTINGS' not found"],
+    )
+    .await;
+    for function in ["input_file_name", "file_row_index"] {
+        let sql = format!("select {function}() from conformed.widget");
+        let answer = ask(&mut log_in("narrow").await, &sql).await;
+        assert_eq!(answer.unwrap_err(), format!("invalid function '{function}'"));
+    }
     let tables = "select table_schema, table_name from information_schema.tables \
                   where table_schema <> 'information_schema' order by 1, 2";
     check(
@@ -244,6 +255,22 @@ async fn prepared_statements_take_parameters() {
         +-----------+-------+"#]]
     .assert_eq(&shown(&fetch(&mut client, info).await.unwrap()));
     prepared.close().await.unwrap();
+    let recorded = format!(
+        "select parameters from hub.queries where statement = '{}' and parameters is not null order by query",
+        sql.replace('\'', "''")
+    );
+    check(
+        "hub",
+        &recorded,
+        expect![[r#"
+        +---------------------------+
+        | parameters                |
+        +---------------------------+
+        | [["beds",2]]              |
+        | [["cambs",0],["beds",2]]  |
+        +---------------------------+"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -394,6 +421,67 @@ async fn get_schema_answers_like_get_flight_info() {
     let schema = client.inner_mut().get_schema(request).await.unwrap().into_inner();
     let schema: Result<Schema, ArrowError> = (&schema).try_into();
     assert_eq!(schema.unwrap(), info.try_decode_schema().unwrap());
+}
+
+#[tokio::test]
+async fn asking_for_columns_makes_no_ticket() {
+    let mut client = log_in("narrow").await;
+    let info = client.execute("select label from conformed.widget".into(), None).await.unwrap();
+    let token = format!("Bearer {}", client.token().unwrap());
+    for _ in 0..130 {
+        let mut request = tonic::Request::new(info.flight_descriptor.clone().unwrap());
+        request.metadata_mut().insert("authorization", token.parse().unwrap());
+        client.inner_mut().get_schema(request).await.unwrap();
+    }
+    assert_eq!(fetch(&mut client, info).await.unwrap().num_rows(), 2);
+}
+
+#[tokio::test]
+async fn chains_are_answered_or_refused_and_never_end_the_server() {
+    let mut client = log_in("beds").await;
+    let from = " from conformed.widget limit 1";
+    for (start, link, end) in [
+        ("select price", " + price", from),
+        ("select price", "::int", from),
+        ("select price", " is null", from),
+        ("select label", " || label", from),
+        ("select price > 0", " and widget_id = 'b1'", from),
+        ("select price > 9", " or widget_id = 'b1'", from),
+        ("select * from conformed.widget where price = 9", " or price > label::int", " limit 1"),
+        ("select 1 as n", " union all select 1", ""),
+        ("select 1 as n", " union select 1", ""),
+        ("select 1 as n", " except select 2", ""),
+    ] {
+        let sql = |links| format!("{start}{}{end}", link.repeat(links));
+        for links in [400, 990] {
+            // Refused for another reason is an answer too: a type may not fit.
+            ask(&mut client, &sql(links)).await.err();
+            ask(&mut client, &format!("{} )", sql(links))).await.unwrap_err();
+        }
+        let long = ask(&mut client, &sql(1_000_000 / link.len())).await.unwrap_err();
+        assert_eq!(long, "the statement has more than 1000 operators in a row", "{link}");
+    }
+    let terms = vec!["widget_id = 'b1'"; 500].join(" or ");
+    let sql = format!("select widget_id from conformed.widget where {terms}");
+    assert_eq!(ask(&mut client, &sql).await.unwrap().num_rows(), 1);
+}
+
+#[tokio::test]
+async fn a_long_text_is_recorded_in_part() {
+    let long = format!("selec '{}'", "marker ".repeat(30_000));
+    ask(&mut log_in("hub").await, &long).await.unwrap_err();
+    check(
+        "hub",
+        "select count(*) as n, max(length(statement)) < 70000 as is_short from hub.queries \
+         where statement like 'selec ''marker%'",
+        expect![[r#"
+            +---+----------+
+            | n | is_short |
+            +---+----------+
+            | 1 | true     |
+            +---+----------+"#]],
+    )
+    .await;
 }
 
 #[tokio::test]

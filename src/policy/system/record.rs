@@ -45,6 +45,7 @@ pub(super) const QUERIES: &[(&str, Column)] = &[
     ("outcome", Column::Text),
     ("rows", Column::Int),
     ("bytes", Column::Int),
+    ("parameters", Column::Text),
 ];
 
 /// The steps of every run, of `forces` and, for those who read every force, of the hub. Steps are
@@ -72,7 +73,7 @@ pub(super) async fn checks(view: &View, forces: &Forces) -> Result<RecordBatch> 
 /// Every statement for those who read every force; their own for all others.
 pub(super) async fn queries(view: &View, forces: &Forces) -> Result<RecordBatch> {
     let sql = "select query, started_at, finished_at, principal, peer, statement, release, tables, forces, \
-               outcome, rows, bytes from queries where ?1 is null or principal = ?1 order by query";
+               outcome, rows, bytes, parameters from queries where ?1 is null or principal = ?1 order by query";
     let own = match forces {
         Forces::All => None,
         Forces::Only(_) => Some(view.principal.name.as_str()),

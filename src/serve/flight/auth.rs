@@ -1,5 +1,6 @@
 //! Who calls: Basic becomes a bearer token once, and the token a principal at every call.
 
+use super::backoff::Backoff;
 use super::shelf::Shelf;
 use crate::error::Result;
 use crate::hub::Hub;
@@ -8,28 +9,22 @@ use crate::serve::password;
 use crate::serve::statement::Asker;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tonic::{Request, Status};
 
 /// A token that is not used for this long is forgotten: a working day.
 const TOKEN_IDLE: Duration = Duration::from_secs(8 * 3600);
+/// A token is forgotten after this long even when it is used: whoever stole one loses it.
+const TOKEN_LIFE: Duration = Duration::from_secs(12 * 3600);
 const TOKENS_PER_USER: usize = 256;
 
 /// Each verification takes 19 MiB and some tens of milliseconds of one processor.
 const VERIFICATIONS_AT_ONCE: usize = 2;
 /// Those that wait for one; more are sent away.
 const VERIFICATIONS_WAITING: usize = 64;
-
-/// After a wrong password, the same name from the same address waits: twice as long each time.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// Failures are forgotten after this long.
-const FAILURE_MEMORY: Duration = Duration::from_secs(300);
-const FAILURES_KEPT: usize = 10_000;
 
 /// Knows who calls.
 #[derive(Debug)]
@@ -40,24 +35,18 @@ pub(super) struct Gate {
     decoy: String,
     verifying: Semaphore,
     waiting: Semaphore,
-    failures: Mutex<HashMap<(String, Option<IpAddr>), Failures>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Failures {
-    count: u32,
-    last: Instant,
+    backoff: Backoff,
 }
 
 impl Gate {
     pub(super) fn new(hub: Arc<Hub>) -> Result<Self> {
         Ok(Self {
             hub,
-            tokens: Shelf::new(TOKEN_IDLE, TOKENS_PER_USER),
+            tokens: Shelf::new(TOKEN_IDLE, TOKENS_PER_USER).with_life(TOKEN_LIFE),
             decoy: password::hash(&BASE64_STANDARD.encode(rand::random::<[u8; 16]>()))?,
             verifying: Semaphore::new(VERIFICATIONS_AT_ONCE),
             waiting: Semaphore::new(VERIFICATIONS_WAITING),
-            failures: Mutex::default(),
+            backoff: Backoff::default(),
         })
     }
 
@@ -105,8 +94,11 @@ impl Gate {
         address: Option<IpAddr>,
     ) -> Result<String, Status> {
         let busy = || Status::resource_exhausted("too many log-ins at once, try again");
+        let key = (name.clone(), address);
         // Those who wait for a wrong password hold no place that others need.
-        tokio::time::sleep(self.wait(&name, address)).await;
+        if !self.backoff.admit(&key).await {
+            return Err(busy());
+        }
         let _place = self.waiting.try_acquire().map_err(|_| busy())?;
         let hash = self.user(&name).map_or_else(|| self.decoy.clone(), |user| user.password_hash.clone());
         let turn = self.verifying.acquire().await.map_err(|_| busy())?;
@@ -114,42 +106,12 @@ impl Gate {
         drop(turn);
         // The decoy's password is unknown to everyone; the second look costs nothing.
         if verified.unwrap_or(false) && self.user(&name).is_some() {
-            self.forgive(&name, address);
+            self.backoff.forgive(&key);
             return Ok(BASE64_URL_SAFE_NO_PAD.encode(self.tokens.put(&name, ())));
         }
-        self.remember(&name, address);
+        self.backoff.failed(&key);
         tracing::warn!(user = name, "log-in refused");
         Err(Status::unauthenticated("unknown user or wrong password"))
-    }
-
-    /// How long this name from this address waits before its password is looked at.
-    fn wait(&self, name: &str, address: Option<IpAddr>) -> Duration {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match failures.get(&(name.to_string(), address)) {
-            Some(failed) if failed.last.elapsed() < FAILURE_MEMORY => {
-                FIRST_WAIT.saturating_mul(1 << failed.count.saturating_sub(1).min(16)).min(LONGEST_WAIT)
-            }
-            _ => Duration::ZERO,
-        }
-    }
-
-    fn remember(&self, name: &str, address: Option<IpAddr>) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() >= FAILURES_KEPT {
-            failures.retain(|_, failed| failed.last.elapsed() < FAILURE_MEMORY);
-        }
-        if failures.len() >= FAILURES_KEPT {
-            failures.clear();
-        }
-        let failed = failures
-            .entry((name.to_string(), address))
-            .or_insert(Failures { count: 0, last: Instant::now() });
-        *failed = Failures { count: failed.count.saturating_add(1), last: Instant::now() };
-    }
-
-    fn forgive(&self, name: &str, address: Option<IpAddr>) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.remove(&(name.to_string(), address));
     }
 }
 

@@ -5,7 +5,9 @@
 //! with "unimplemented".
 
 mod auth;
+mod backoff;
 mod envelope;
+mod lanes;
 mod metadata;
 mod prepared;
 mod shelf;
@@ -22,8 +24,10 @@ use arrow_flight::{
     HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
 };
 use auth::Gate;
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use lanes::Lanes;
 use prepared::Prepared;
 use shelf::Shelf;
 use std::sync::Arc;
@@ -42,6 +46,7 @@ const PREPARED_PER_USER: usize = 256;
 pub struct Service {
     hub: Arc<Hub>,
     gate: Gate,
+    lanes: Lanes,
     tickets: Shelf<Arc<Statement>>,
     prepared: Shelf<Prepared>,
     sql_info: SqlInfoData,
@@ -54,6 +59,7 @@ impl Service {
         Ok(Self {
             gate: Gate::new(Arc::clone(&hub))?,
             hub,
+            lanes: Lanes::default(),
             tickets: Shelf::new(TICKET_IDLE, TICKETS_PER_USER),
             prepared: Shelf::new(PREPARED_IDLE, PREPARED_PER_USER),
             sql_info: sql_info::facts()?,
@@ -68,6 +74,18 @@ impl Service {
             CommandPreparedStatementQuery(query) => self.prepared_info(asker, query, descriptor).await,
             command => self.metadata_info(&command, descriptor),
         }
+    }
+
+    /// The columns of an answer, as an IPC message: without a ticket, because nobody asked for one.
+    async fn columns(&self, asker: &Asker, descriptor: FlightDescriptor) -> Result<Bytes, Status> {
+        use arrow_flight::sql::Command::{CommandPreparedStatementQuery, CommandStatementQuery};
+        let request = match envelope::command(&descriptor.cmd)? {
+            CommandStatementQuery(query) => statements::request(query)?,
+            CommandPreparedStatementQuery(query) => self.prepared_request(asker, &query)?,
+            command => return Ok(self.metadata_info(&command, descriptor)?.schema),
+        };
+        let planned = Statement::plan(Arc::clone(&self.hub), asker, request).await.map_err(status)?;
+        prepared::ipc(&planned.schema())
     }
 }
 
@@ -122,8 +140,7 @@ impl FlightService for Service {
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
         let asker = self.gate.asker(&request)?;
-        let info = self.info(&asker, request.into_inner()).await?;
-        Ok(Response::new(SchemaResult { schema: info.schema }))
+        Ok(Response::new(SchemaResult { schema: self.columns(&asker, request.into_inner()).await? }))
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {

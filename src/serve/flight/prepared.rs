@@ -17,6 +17,7 @@ use arrow_flight::{
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::ipc::root_as_message;
 use datafusion::arrow::ipc::writer::IpcWriteOptions;
 use datafusion::scalar::ScalarValue;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -28,6 +29,11 @@ const CLOSE: &str = "ClosePreparedStatement";
 
 /// The most parameter values that one binding may carry.
 const MAX_VALUES: usize = 100_000;
+/// The most memory that the values of one binding may take.
+const MAX_VALUES_BYTES: usize = 16 << 20;
+/// What a client may send to bind them.
+const MAX_RECEIVED_BYTES: usize = 8 << 20;
+const MAX_MESSAGES: usize = 1000;
 
 /// A text that may run many times, each time over the newest release.
 #[derive(Debug, Clone)]
@@ -94,9 +100,18 @@ impl Service {
         query: CommandPreparedStatementQuery,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        let prepared = self.find(asker, &query.prepared_statement_handle)?;
-        let request = Request { rows: prepared.rows.to_vec(), ..Request::text(&*prepared.text) };
+        let request = self.prepared_request(asker, &query)?;
         self.announce(asker, request, descriptor).await
+    }
+
+    /// A prepared statement with its values.
+    pub(super) fn prepared_request(
+        &self,
+        asker: &Asker,
+        query: &CommandPreparedStatementQuery,
+    ) -> Result<Request, Status> {
+        let prepared = self.find(asker, &query.prepared_statement_handle)?;
+        Ok(Request { rows: prepared.rows.to_vec(), ..Request::text(&*prepared.text) })
     }
 
     /// Takes parameter values; everything else that a client can put would write.
@@ -133,21 +148,59 @@ fn unknown() -> Status {
 
 /// Reads rows of parameter values.
 async fn values(first: FlightData, rest: Streaming<FlightData>) -> Result<Vec<Vec<ScalarValue>>, Status> {
-    let messages =
-        stream::iter([Ok(first)]).chain(rest).map_err(|status| FlightError::Tonic(Box::new(status)));
+    let mut allowance = Allowance { messages: MAX_MESSAGES, bytes: MAX_RECEIVED_BYTES };
+    let messages = stream::iter([Ok(first)])
+        .chain(rest)
+        .map(move |data| data.and_then(|data| allowance.admit(data)))
+        .map_err(|status| FlightError::Tonic(Box::new(status)));
     let mut batches = FlightRecordBatchStream::new_from_flight_data(messages);
-    let mut rows = Vec::new();
-    let mut count = 0;
+    let mut rows: Vec<Vec<ScalarValue>> = Vec::new();
+    let (mut count, mut bytes) = (0_usize, 0_usize);
     while let Some(batch) = batches.try_next().await? {
-        count += batch.num_rows().saturating_mul(batch.num_columns().max(1));
+        count = count.saturating_add(batch.num_rows().saturating_mul(batch.num_columns().max(1)));
         if count > MAX_VALUES {
             return Err(Status::invalid_argument(format!("more than {MAX_VALUES} parameter values")));
         }
         for row in 0..batch.num_rows() {
-            rows.push(values_of(&batch, row)?);
+            let values = values_of(&batch, row)?;
+            bytes += values.iter().map(ScalarValue::size).sum::<usize>();
+            if bytes > MAX_VALUES_BYTES {
+                return Err(Status::invalid_argument("the parameter values are too large"));
+            }
+            rows.push(values);
         }
     }
     Ok(rows)
+}
+
+/// What a client may still send.
+struct Allowance {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Allowance {
+    /// Hands `data` on unless it is too much, or says that it is small and becomes large.
+    fn admit(&mut self, data: FlightData) -> Result<FlightData, Status> {
+        let size = data.data_header.len() + data.data_body.len() + data.app_metadata.len();
+        match (self.messages.checked_sub(1), self.bytes.checked_sub(size)) {
+            (Some(messages), Some(bytes)) => (self.messages, self.bytes) = (messages, bytes),
+            _ => return Err(Status::invalid_argument("too many messages with parameter values")),
+        }
+        match is_compressed(&data) {
+            // The decoder allocates whatever length the message claims.
+            true => Err(Status::invalid_argument("compressed parameter values are not accepted")),
+            false => Ok(data),
+        }
+    }
+}
+
+fn is_compressed(data: &FlightData) -> bool {
+    // What is no message is the decoder's to refuse.
+    let Ok(message) = root_as_message(&data.data_header) else { return false };
+    let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+    let batch = message.header_as_record_batch().or(dictionary);
+    batch.is_some_and(|batch| batch.compression().is_some())
 }
 
 fn values_of(batch: &RecordBatch, row: usize) -> Result<Vec<ScalarValue>, Status> {
@@ -164,7 +217,7 @@ fn parameter_schema(parameters: &[DataType]) -> Schema {
 }
 
 /// The schema as an IPC message: never empty, even for no fields, because clients crash on that.
-fn ipc(schema: &Schema) -> Result<Bytes, Status> {
+pub(super) fn ipc(schema: &Schema) -> Result<Bytes, Status> {
     let options = IpcWriteOptions::default();
     let message = IpcMessage::try_from(SchemaAsIpc::new(schema, &options));
     message.map(|IpcMessage(bytes)| bytes).map_err(|_| Status::internal("the columns cannot be described"))
@@ -172,4 +225,48 @@ fn ipc(schema: &Schema) -> Result<Bytes, Status> {
 
 fn encode<M: ProstMessageExt>(message: &M) -> Bytes {
     message.encode_to_vec().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
+    use datafusion::arrow::array::DictionaryArray;
+    use datafusion::arrow::datatypes::Int32Type;
+    use datafusion::arrow::ipc::CompressionType;
+
+    const ALLOWANCE: Allowance = Allowance { messages: 8, bytes: 10_000 };
+
+    async fn messages(compression: Option<CompressionType>) -> Vec<FlightData> {
+        let texts: DictionaryArray<Int32Type> = std::iter::repeat_n("beds", 1000).collect();
+        let batch = RecordBatch::try_from_iter([("1", Arc::new(texts) as _)]).unwrap();
+        let encoder = FlightDataEncoderBuilder::new()
+            .with_options(IpcWriteOptions::default().try_with_compression(compression).unwrap())
+            .with_dictionary_handling(DictionaryHandling::Resend);
+        encoder.build(stream::iter([Ok(batch)])).try_collect().await.unwrap()
+    }
+
+    fn admitted(mut allowance: Allowance, messages: Vec<FlightData>) -> Vec<Result<(), String>> {
+        let admit = |data| allowance.admit(data).map(drop).map_err(|status| status.message().to_string());
+        messages.into_iter().map(admit).collect()
+    }
+
+    #[tokio::test]
+    async fn compressed_values_are_refused() {
+        assert_eq!(admitted(ALLOWANCE, messages(None).await), [Ok(()), Ok(()), Ok(())]);
+        for compression in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
+            let refused = || Err("compressed parameter values are not accepted".to_string());
+            let found = admitted(ALLOWANCE, messages(Some(compression)).await);
+            assert_eq!(found, [Ok(()), refused(), refused()]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_client_sends_is_bounded() {
+        let refused = || Err("too many messages with parameter values".to_string());
+        let few = Allowance { messages: 2, ..ALLOWANCE };
+        assert_eq!(admitted(few, messages(None).await), [Ok(()), Ok(()), refused()]);
+        let small = Allowance { bytes: 2000, ..ALLOWANCE };
+        assert_eq!(admitted(small, messages(None).await), [Ok(()), Ok(()), refused()]);
+    }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Shelf<T> {
     items: Mutex<HashMap<[u8; 32], Item<T>>>,
     idle: Duration,
+    life: Duration,
     per_owner: usize,
 }
 
@@ -20,13 +21,19 @@ pub(super) struct Shelf<T> {
 struct Item<T> {
     owner: String,
     value: T,
+    put_at: Instant,
     used_at: Instant,
 }
 
 impl<T: Clone> Shelf<T> {
     /// Keeps at most `per_owner` things for a principal, each until it was not used for `idle`.
     pub(super) fn new(idle: Duration, per_owner: usize) -> Self {
-        Self { items: Mutex::default(), idle, per_owner }
+        Self { items: Mutex::default(), idle, life: Duration::MAX, per_owner }
+    }
+
+    /// Keeps nothing for longer than `life`, however often it is used.
+    pub(super) fn with_life(self, life: Duration) -> Self {
+        Self { life, ..self }
     }
 
     /// Keeps `value` for `owner`, in the place of the owner's least recently used thing when
@@ -35,7 +42,7 @@ impl<T: Clone> Shelf<T> {
         let key: [u8; 32] = rand::random();
         let mut items = self.items();
         let now = Instant::now();
-        items.retain(|_, item| now.duration_since(item.used_at) < self.idle);
+        items.retain(|_, item| self.is_alive(item));
         let mine: Vec<_> = items.iter().filter(|(_, item)| item.owner == owner).collect();
         if mine.len() >= self.per_owner {
             let oldest = mine.iter().min_by_key(|(_, item)| item.used_at).map(|(hash, _)| **hash);
@@ -43,17 +50,14 @@ impl<T: Clone> Shelf<T> {
                 items.remove(&oldest);
             }
         }
-        items.insert(hash(&key), Item { owner: owner.into(), value, used_at: now });
+        items.insert(hash(&key), Item { owner: owner.into(), value, put_at: now, used_at: now });
         Bytes::copy_from_slice(&key)
     }
 
     /// The owner and the value under `key`.
     pub(super) fn find(&self, key: &[u8]) -> Option<(String, T)> {
         let mut items = self.items();
-        let item = items.get_mut(&hash(key))?;
-        if item.used_at.elapsed() >= self.idle {
-            return None;
-        }
+        let item = items.get_mut(&hash(key)).filter(|item| self.is_alive(item))?;
         item.used_at = Instant::now();
         Some((item.owner.clone(), item.value.clone()))
     }
@@ -77,6 +81,10 @@ impl<T: Clone> Shelf<T> {
         if items.get(&hash(key)).is_some_and(|item| item.owner == owner) {
             items.remove(&hash(key));
         }
+    }
+
+    fn is_alive(&self, item: &Item<T>) -> bool {
+        item.used_at.elapsed() < self.idle && item.put_at.elapsed() < self.life
     }
 
     fn items(&self) -> MutexGuard<'_, HashMap<[u8; 32], Item<T>>> {
@@ -121,6 +129,13 @@ mod tests {
     #[test]
     fn things_expire() {
         let shelf = Shelf::new(Duration::ZERO, 8);
+        let key = shelf.put("anna", 1);
+        assert_eq!(shelf.get("anna", &key), None);
+    }
+
+    #[test]
+    fn things_in_use_expire_too() {
+        let shelf = Shelf::new(HOUR, 8).with_life(Duration::ZERO);
         let key = shelf.put("anna", 1);
         assert_eq!(shelf.get("anna", &key), None);
     }

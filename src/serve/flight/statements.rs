@@ -1,5 +1,6 @@
 //! Statements: planned and announced by `GetFlightInfo`, run by `DoGet`.
 
+use super::lanes::Lane;
 use super::{Service, TICKET_IDLE, envelope, status};
 use crate::error::Result;
 use crate::serve::statement::{Asker, Request, Rows, Statement};
@@ -9,14 +10,18 @@ use arrow_flight::sql::{CommandStatementQuery, TicketStatementQuery};
 use arrow_flight::{FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
 use bytes::Bytes;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::Status;
 
 /// The size aimed at for a message. Clients refuse more than 4 MiB, and a batch whose texts are
 /// uneven is cut into messages that are uneven too.
 const MESSAGE_BYTES: usize = 1 << 20;
+
+/// How long a statement may run, the time that its client takes to read included.
+const LIMIT: Duration = Duration::from_secs(600);
 
 impl Service {
     /// Plans a statement and keeps the plan under a ticket.
@@ -26,10 +31,7 @@ impl Service {
         query: CommandStatementQuery,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        if query.transaction_id.is_some() {
-            return Err(Status::unimplemented("transactions are not offered: the hub is read-only"));
-        }
-        self.announce(asker, Request::text(query.query), descriptor).await
+        self.announce(asker, request(query)?, descriptor).await
     }
 
     /// Plans a request and keeps the plan under a ticket.
@@ -62,8 +64,30 @@ impl Service {
         let planned = planned.filter(|planned| planned.is_for(&asker.principal)).ok_or_else(|| {
             Status::not_found("the ticket is unknown or has expired; send the statement again")
         })?;
-        let rows = planned.run(&asker.peer).await.map_err(status)?;
-        Ok(encode(planned.schema(), rows))
+        let lane = self.lanes.enter(&asker.principal.name).await?;
+        let rows = planned.run_within(&asker.peer, LIMIT).await.map_err(status)?;
+        let messages = encode(planned.schema(), rows);
+        // The place is given back when the client has read all, or has gone away.
+        Ok(keep(messages, lane))
+    }
+}
+
+/// Keeps `lane` for as long as `messages`.
+fn keep(
+    messages: BoxStream<'static, Result<FlightData, Status>>,
+    lane: Lane,
+) -> BoxStream<'static, Result<FlightData, Status>> {
+    let open = stream::unfold((messages, lane), |(mut messages, lane)| async move {
+        Some((messages.next().await?, (messages, lane)))
+    });
+    open.boxed()
+}
+
+/// The request in a command.
+pub(super) fn request(query: CommandStatementQuery) -> Result<Request, Status> {
+    match query.transaction_id {
+        None => Ok(Request::text(query.query)),
+        Some(_) => Err(Status::unimplemented("transactions are not offered: the hub is read-only")),
     }
 }
 
