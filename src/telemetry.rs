@@ -3,11 +3,15 @@
 
 use tracing_subscriber::EnvFilter;
 
+/// What is shown without `MUSTER_LOG`. delta-rs warns of every binary column that has no minimum,
+/// and every raw table has hashes.
+const QUIET: &str = "warn,deltalake_core=error";
+
 /// The ring provider for every TLS connection, and a subscriber on standard error at `warn` for
 /// the libraries and for the hub, unless `MUSTER_LOG` says otherwise (`muster=info`).
 pub fn init() {
     // Fails only when a provider is installed already, which is as good.
     rustls::crypto::ring::default_provider().install_default().ok();
-    let filter = EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(QUIET));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

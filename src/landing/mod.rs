@@ -60,7 +60,9 @@ pub async fn land(
         table.discard(&files).await;
         return Err(refused);
     }
-    if files.is_empty() && file.is_none() && open.is_some() {
+    // Not "the table exists": a crash may have left a table that no load has reached.
+    let known = load > 1;
+    if files.is_empty() && file.is_none() && known {
         return Ok(Landed::Unchanged { received_rows: outcome.totals.received_rows });
     }
     let load = outcome.load(place, contract, file, load, loaded_at);
