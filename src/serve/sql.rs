@@ -265,9 +265,12 @@ mod tests {
             assert!(read(&format!("show functions {filter}"), &GenericDialect {}).is_err(), "{filter}");
         }
         check("show functions like 'a%'", expect!["not supported: show functions with a filter"]);
-        let refused = expect!["the statement reads more than 120 tables and subqueries"];
-        check(&format!("select 1 from a{}", ", a".repeat(120)), refused.clone());
-        check(&format!("select 1 where true{}", " and 1 in (select 1)".repeat(120)), refused);
+        for (start, link) in [("select 1 from a", ", a"), ("select 1 where true", " and 1 in (select 1)")] {
+            check(
+                &format!("{start}{}", link.repeat(120)),
+                expect!["the statement reads more than 120 tables and subqueries"],
+            );
+        }
         check("select * from a tablesample (10 rows)", expect!["not supported: tablesample"]);
         check("select 'a", expect!["syntax error: unterminated string literal at Line: 1, Column: 8"]);
     }
