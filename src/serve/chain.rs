@@ -12,6 +12,9 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 /// The most operators in a row. What runs a statement has the stack of the runtime's threads.
 const MAX_CHAIN: usize = 1000;
 
+/// What `except` and `intersect` count for: they become joins, which need that much more stack.
+const JOIN: usize = 10;
+
 /// How deep brackets may nest.
 pub(super) const MAX_DEPTH: usize = 100;
 
@@ -28,9 +31,9 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             }
             Part::Close => close(&mut levels),
             Part::Comma => top(&mut levels).next_item(),
-            Part::SetOperator => {
+            Part::SetOperator(weight) => {
                 let level = top(&mut levels);
-                level.set_operators += 1;
+                level.set_operators += weight;
                 level.next_item();
             }
             Part::Logical => top(&mut levels).next_operand(),
@@ -113,7 +116,7 @@ enum Part {
     Subscript,
     Close,
     Comma,
-    SetOperator,
+    SetOperator(usize),
     Logical,
     Operator,
     Other,
@@ -147,7 +150,8 @@ impl Part {
     fn of_keyword(keyword: Keyword) -> Self {
         match keyword {
             Keyword::AND | Keyword::OR => Part::Logical,
-            Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS => Part::SetOperator,
+            Keyword::UNION => Part::SetOperator(1),
+            Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS => Part::SetOperator(JOIN),
             Keyword::AT
             | Keyword::BETWEEN
             | Keyword::COLLATE
@@ -209,6 +213,14 @@ mod tests {
                 Some("the statement has more than 1000 operators in a row"),
                 "{link}"
             );
+        }
+    }
+
+    #[test]
+    fn what_becomes_a_join_counts_more() {
+        for link in [" except select 1", " intersect select 1"] {
+            assert_eq!(refusal(&format!("select 1{}", link.repeat(100))), None);
+            assert!(refusal(&format!("select 1{}", link.repeat(101))).is_some());
         }
     }
 

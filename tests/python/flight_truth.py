@@ -193,7 +193,14 @@ class Spy:
             made_up = refusal(self.connection, f"select * from {schema}.{table}_x") or "answered"
             same = real == made_up.replace(f"{table}_x", table) and "not found" in real
             self.tally.check(f"{self.user}: {schema}.{table} does not exist", same, f"{real} / {made_up}")
-        for sql in ("select no_such_column from conformed.person", "show all", "select * from information_schema.df_settings"):
+        for sql in (
+            "select no_such_column from conformed.person",
+            "show all",
+            "select * from information_schema.df_settings",
+            "select * from information_schema.\"DF_SETTINGS\"",
+            "select input_file_name() from conformed.person",
+            "show functions like 'x'",
+        ):
             text = refusal(self.connection, sql)
             self.tally.check(f"{self.user}: refused: {sql}", text is not None)
             self.clean(f"refusal of {sql}", text)
