@@ -70,10 +70,12 @@ pub(super) async fn checks(view: &View, forces: &Forces) -> Result<RecordBatch> 
     select(Kind::Checks, CHECKS, &rows, |row| belongs(row, forces) && exists_for(view, row, "model"))
 }
 
-/// Every statement for those who read every force; their own for all others.
+/// Every statement for those who read every force; their own for all others. A principal's
+/// statements are numbered among themselves, because a common numbering would count the others'.
 pub(super) async fn queries(view: &View, forces: &Forces) -> Result<RecordBatch> {
-    let sql = "select query, started_at, finished_at, principal, peer, statement, release, tables, forces, \
-               outcome, rows, bytes, parameters from queries where ?1 is null or principal = ?1 order by query";
+    let sql = "select row_number() over (partition by principal order by query) as query, started_at, finished_at, \
+               principal, peer, statement, release, tables, forces, outcome, rows, bytes, parameters \
+               from queries where ?1 is null or principal = ?1 order by queries.query";
     let own = match forces {
         Forces::All => None,
         Forces::Only(_) => Some(view.principal.name.as_str()),
