@@ -291,7 +291,7 @@ mod tests {
                 let links = (MAX_STATEMENT_BYTES - start.len() - end.len()) / link.len();
                 let text = format!("{start}{}{end}", link.repeat(links));
                 let message = read(&text, &GenericDialect {}).unwrap_err().to_string();
-                assert_eq!(message, "the statement has more than 1000 operators in a row", "{link}");
+                assert_eq!(message, "the statement has more than 600 operators in a row", "{link}");
             }
         }
     }
