@@ -143,7 +143,7 @@ mod tests {
         std::fs::write(dir.path().join("E_1.csv"), "").unwrap();
         let (source, contract) = (source(dir.path()), contract(&[("id", Type::Text)]));
         let found = discover(&source, &contract, dir.path()).await.unwrap();
-        let error = drain(read(&source, &contract, found[1].clone()).unwrap()).await.unwrap_err();
+        let error = drain(read(&source, &contract, found[0].clone()).unwrap()).await.unwrap_err();
         assert_eq!(error.to_string(), "beds_s.e in 'E_1.csv': the file is empty");
     }
 }
