@@ -4,8 +4,8 @@
 use tracing_subscriber::EnvFilter;
 
 /// What is shown without `MUSTER_LOG`. delta-rs warns of every binary column that has no minimum,
-/// and every raw table has hashes.
-const QUIET: &str = "warn,deltalake_core=error";
+/// and every raw table has hashes; sqlx warns of every read that takes a second.
+const QUIET: &str = "warn,deltalake_core=error,sqlx=error";
 
 /// The ring provider for every TLS connection, and a subscriber on standard error at `warn` for
 /// the libraries and for the hub, unless `MUSTER_LOG` says otherwise (`muster=info`).
