@@ -17,6 +17,7 @@ use datafusion::catalog::MemorySchemaProvider;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use muster::connector::contract::{Contract, Encoding, FileFormat, FileLayout};
+use muster::connector::{Listed, Offer, SourceFile};
 use muster::engine::{Engine, lake_schema, to_schema};
 use muster::error::Error;
 use muster::model::staging::register;
@@ -27,6 +28,7 @@ use sqllogictest::harness::{Arguments, Failed, Trial, glob, run};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 fn main() {
     let project = Arc::new(built_in());
@@ -103,6 +105,7 @@ impl Database {
             let mut contract = contract.clone();
             let layout = FileLayout {
                 matching: format!("{}.*", contract.entity),
+                settle: Duration::ZERO,
                 ..contract.file.clone().unwrap_or_else(plain_csv)
             };
             contract.file = Some(layout);
@@ -111,8 +114,9 @@ impl Database {
                 force: "test".into(),
                 system: system.into(),
                 address: Address::Folder(folder.clone()),
+                access: Default::default(),
             };
-            let batches = good_rows(&source, &contract).await?;
+            let batches = good_rows(&source, &contract, &folder).await?;
             self.add("raw", &contract.entity, batches[0].schema(), batches);
         }
         Ok(())
@@ -163,10 +167,13 @@ fn plain_csv() -> FileLayout {
         format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
         encoding: Encoding::Utf8,
         trailer: None,
+        order: None,
+        settle: Duration::ZERO,
+        done: None,
     }
 }
 
-async fn good_rows(source: &Source, contract: &Contract) -> Result<Vec<RecordBatch>, Error> {
+async fn good_rows(source: &Source, contract: &Contract, folder: &Path) -> Result<Vec<RecordBatch>, Error> {
     let mut batches = Vec::new();
     let mut columns = vec![
         Field::new("_load", DataType::Int64, true),
@@ -175,8 +182,12 @@ async fn good_rows(source: &Source, contract: &Contract) -> Result<Vec<RecordBat
     ];
     columns.extend(contract.schema().fields().iter().map(|f| f.as_ref().clone()));
     let schema = Arc::new(Schema::new(columns));
-    for snapshot in connector::discover(source, contract).await? {
-        let mut extract = connector::read(source, contract, snapshot).await?;
+    let offer = connector::open(source).await?.offers(contract).await?;
+    let Offer::Files { ready, .. } = offer else { panic!("fixtures are files") };
+    for Listed { name, tag, .. } in ready {
+        let path = folder.join(&name);
+        let file = SourceFile { name, tag, sha256: String::new(), path };
+        let mut extract = connector::read_file(source, contract, &file)?;
         while let Some(batch) = extract.next().await {
             let batch = batch?;
             let errors = batch.column_by_name("_errors").expect("reasons");

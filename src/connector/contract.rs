@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one entity (a table or file layout of a system) promises, and how to read it.
 #[derive(Debug, Clone)]
@@ -16,7 +17,8 @@ pub struct Contract {
     pub table: Option<String>,
     /// Where and how file transports find it.
     pub file: Option<FileLayout>,
-    /// The columns that identify a row; never empty, each one required.
+    /// The columns that identify a row; never empty, each one required. In mode `log` over files
+    /// it may instead be [`LINE_KEY`]: each line of each file is a row of its own.
     pub key: Vec<String>,
     /// How changes are found.
     pub mode: Mode,
@@ -26,7 +28,12 @@ pub struct Contract {
     pub totals: Vec<String>,
     /// The largest share of the known rows (0 to 1) that may disappear in one load.
     pub max_drop: f64,
+    /// A whole extract with fewer rows is refused.
+    pub min_rows: u64,
 }
+
+/// The key of rows that nothing but their place identifies: their file and their line.
+pub const LINE_KEY: [&str; 2] = ["_file", "_row"];
 
 impl Contract {
     /// The Arrow schema of the contract's own columns; every column is nullable, because a row
@@ -43,6 +50,11 @@ impl Contract {
         hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Whether rows are told apart by [`LINE_KEY`].
+    pub fn has_line_key(&self) -> bool {
+        self.key == LINE_KEY
+    }
+
     /// The column called `name`.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
@@ -50,12 +62,50 @@ impl Contract {
 }
 
 /// How the changes of an entity are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
     /// Read everything, compare keys and hashes with the open state, land what differs.
     Diff,
     /// A small list without usable history: land it whole when anything differs.
     Replace,
+    /// Read the rows whose cursor has moved; what was read before is recognised by key and hash.
+    /// Over files: each file holds changes, and rows that it does not name stay.
+    Cursor(Option<Cursor>),
+    /// Rows are added and never changed. Over files: each file holds rows of its own, and a file
+    /// that comes again under its name replaces them.
+    Log(Option<Cursor>),
+}
+
+impl Mode {
+    /// The cursor of a table; `None` when the whole table must be read.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        match self {
+            Mode::Diff | Mode::Replace => None,
+            Mode::Cursor(cursor) | Mode::Log(cursor) => cursor.as_ref(),
+        }
+    }
+}
+
+/// What tells the changed rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// An int, date or timestamp column that grows with every change.
+    pub column: String,
+    /// How far behind the last upper bound reading starts again: longer than the longest
+    /// transaction, because a row becomes visible when it is committed, not when it is stamped.
+    pub lag: Lag,
+    /// The longest time between two whole reads, which find deletions and rows that changed
+    /// without their cursor; `None`: only when somebody asks (`--full`).
+    pub sweep: Option<Duration>,
+}
+
+/// A distance between two cursor values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lag {
+    /// For dates and timestamps.
+    Time(Duration),
+    /// For ints.
+    Steps(u32),
 }
 
 /// One declared column.
@@ -63,8 +113,11 @@ pub enum Mode {
 pub struct Column {
     /// The name in the lake: lowercase snake_case.
     pub name: String,
-    /// The name in the source: a table column or a header cell, compared without case.
-    pub from: String,
+    /// The names in the source, a table column or a header cell, compared without case; never
+    /// empty. Files of different years may use different ones; a source must have exactly one.
+    pub from: Vec<String>,
+    /// Whether the column may be missing from a source altogether; its values are null then.
+    pub optional: bool,
     /// What the values must be.
     pub ty: Type,
     /// Whether a missing value breaks the contract.
@@ -114,8 +167,8 @@ pub enum Type {
     },
     /// A calendar day.
     Date {
-        /// How days are written, as a chrono pattern.
-        pattern: String,
+        /// How days are written, as chrono patterns; the first that fits counts.
+        patterns: Vec<String>,
     },
     /// A time of day, kept as text `HH:MM:SS` (Delta has no time type).
     Time {
@@ -124,8 +177,8 @@ pub enum Type {
     },
     /// An instant, kept in UTC microseconds.
     Timestamp {
-        /// How it is written, as a chrono pattern.
-        pattern: String,
+        /// How it is written, as chrono patterns; the first that fits counts.
+        patterns: Vec<String>,
         /// The zone of the source's clock. A local time that happens twice or never is a row error.
         zone: Tz,
     },
@@ -165,6 +218,13 @@ pub struct FileLayout {
     pub encoding: Encoding,
     /// The control record at the end, if the layout has one.
     pub trailer: Option<Trailer>,
+    /// The part of the name that orders files, as a regular expression: its groups are compared
+    /// one after the other, numbers as numbers. `None`: the whole name orders them.
+    pub order: Option<String>,
+    /// How long a file must have kept its size and time before it is taken.
+    pub settle: Duration,
+    /// The name of the marker that says a file is complete, with `{name}` for the file's.
+    pub done: Option<String>,
 }
 
 /// How a file is cut into rows and cells.
@@ -190,6 +250,8 @@ pub enum Encoding {
     Utf8,
     /// Windows-1252.
     Windows1252,
+    /// UTF-16; little-endian unless a byte order mark says otherwise.
+    Utf16,
 }
 
 /// A control record at the end of a file, such as `T|{rows}|{sum:fte}`: literal text with

@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod contract;
+mod cursor;
 mod format;
 mod hash;
 mod rows;
@@ -10,41 +11,70 @@ mod testing;
 mod transport;
 mod value;
 
-use crate::connector::contract::Contract;
+use crate::connector::contract::{Contract, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
-use bytes::Bytes;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
+use futures::stream::BoxStream;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// One complete state of an entity that a source offers: a database table as it is now, or one file.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The file, for file transports.
-    pub file: Option<SourceFile>,
+/// A source, opened. Everything that is read through one session of a database shows one moment.
+#[derive(Debug)]
+pub struct Session(transport::Session);
+
+/// What a source offers of an entity.
+#[derive(Debug)]
+pub enum Offer {
+    /// A table: its state now.
+    Table,
+    /// Files.
+    Files {
+        /// The complete ones, in the order in which they must be landed; none is not an error.
+        ready: Vec<Listed>,
+        /// Names of files that are still arriving: a later pull takes them.
+        arriving: Vec<String>,
+    },
 }
 
-/// A file as received, byte for byte.
+/// A file that a source offers, not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The file's name, without its folder.
+    pub name: String,
+    /// The size in bytes.
+    pub size: u64,
+    /// Differs whenever the bytes may differ; a file with a known one need not be read again.
+    pub tag: String,
+}
+
+/// A file as received, byte for byte, in the lake.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     /// The file's name, without its folder.
     pub name: String,
+    /// The tag with which it was listed.
+    pub tag: String,
     /// The SHA-256 of the bytes, in lowercase hex.
     pub sha256: String,
-    /// The bytes.
-    pub bytes: Bytes,
+    /// Where the bytes are.
+    pub path: PathBuf,
 }
 
-/// Sorts file names into the order of their states: by name, without case, because file names are
-/// matched without case too and vendors change their mind about it.
-pub fn file_order(name: &str) -> (String, String) {
-    (name.to_lowercase(), name.to_string())
+/// Which rows of a table are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Span {
+    /// All of them.
+    Whole,
+    /// Those whose cursor is at least this, and those without one; as [`Totals::high`] writes it.
+    /// Whatever the source calls now is the other end.
+    Since(String),
 }
 
-/// The rows of one snapshot, in batches of [`extract_schema`], and what was counted on the way.
+/// The rows of a table or file, in batches of [`extract_schema`], and what was counted on the way.
 #[derive(Debug)]
 pub struct Extract {
     batches: mpsc::Receiver<Result<Item>>,
@@ -69,6 +99,10 @@ pub struct Totals {
     pub received_rows: u64,
     /// Sums by column.
     pub sums: BTreeMap<String, Sum>,
+    /// For contracts with a cursor: the upper bound of what was read, taken from the source's own
+    /// clock (dates and timestamps) or its highest value (ints), as text in the source's own time:
+    /// `2026-03-29 01:30:00.000000`, `2026-03-29`, `4711`. `None`: nothing has a cursor yet.
+    pub high: Option<String>,
 }
 
 /// The sum of one numeric column, as decimal text.
@@ -78,6 +112,8 @@ pub struct Sum {
     pub source: Option<String>,
     /// What was received in readable cells.
     pub received: String,
+    /// The part of it in rows that keep their contract.
+    pub accepted: String,
     /// Cells that are not numbers; with any of them the two sums are not compared.
     pub unreadable: u64,
 }
@@ -135,14 +171,38 @@ pub fn extract_schema(contract: &Contract) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The snapshots that `source` offers of an entity, in the order in which they must be landed:
-/// one for a database; every matching file, by name, for a folder (none is not an error).
-pub async fn discover(source: &Source, contract: &Contract) -> Result<Vec<Snapshot>> {
-    transport::discover(source, contract).await
+/// Opens a source: connects to a database and fixes the moment that it shows.
+pub async fn open(source: &Source) -> Result<Session> {
+    transport::open(source).await.map(Session)
 }
 
-/// Starts reading one snapshot. A source that cannot be reached, and a snapshot that breaks its
-/// contract as a whole, show as the last item of the extract.
-pub async fn read(source: &Source, contract: &Contract, snapshot: Snapshot) -> Result<Extract> {
-    transport::read(source, contract, snapshot)
+impl Session {
+    /// What the source offers of an entity.
+    pub async fn offers(&mut self, contract: &Contract) -> Result<Offer> {
+        self.0.offers(contract).await
+    }
+
+    /// Starts reading the entity's table. A table that cannot be read, or that breaks its contract
+    /// as a whole, shows as the last item of the extract.
+    pub async fn read(&mut self, contract: &Contract, span: &Span) -> Result<Extract> {
+        self.0.read(contract, span).await
+    }
+
+    /// The bytes of a file that nobody wrote to in the meantime.
+    pub async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
+        self.0.fetch(contract, file).await
+    }
+}
+
+/// Bytes on their way.
+pub type Bytes = BoxStream<'static, Result<bytes::Bytes>>;
+
+/// Starts reading a file in the layout of `contract`.
+pub fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
+    transport::read_file(source, contract, file)
+}
+
+/// A lower bound `lag` below `high`, both as [`Totals::high`] writes them.
+pub fn lowered(high: &str, lag: Lag) -> Result<String> {
+    cursor::lowered(high, lag)
 }

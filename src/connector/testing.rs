@@ -5,12 +5,12 @@ use crate::connector::contract::{
 };
 use crate::connector::{Extract, SourceFile, Totals, extract_schema, format};
 use crate::error::Result;
-use bytes::Bytes;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::array_value_to_string;
+use std::time::Duration;
 
 /// An extract as a test sees it.
 #[derive(Debug)]
@@ -68,7 +68,10 @@ pub(crate) async fn drain(mut extract: Extract) -> Result<Got> {
 
 /// Reads a file by `contract`'s layout.
 pub(crate) fn read_bytes(contract: &Contract, bytes: impl Into<Vec<u8>>) -> Result<Got> {
-    let file = SourceFile { name: "F.csv".into(), sha256: String::new(), bytes: Bytes::from(bytes.into()) };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("F.csv");
+    std::fs::write(&path, bytes.into()).unwrap();
+    let file = SourceFile { name: "F.csv".into(), tag: String::new(), sha256: String::new(), path };
     let mut batches = Vec::new();
     let mut emit = |batch: RecordBatch| {
         assert_eq!(batch.schema(), extract_schema(contract));
@@ -83,7 +86,8 @@ pub(crate) fn read_bytes(contract: &Contract, bytes: impl Into<Vec<u8>>) -> Resu
 pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
     let column = |(at, (name, ty)): (usize, &(&str, Type))| Column {
         name: name.to_string(),
-        from: name.to_uppercase(),
+        from: vec![name.to_uppercase()],
+        optional: false,
         ty: ty.clone(),
         required: at == 0,
         one_of: Vec::new(),
@@ -100,12 +104,16 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
             format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
             encoding: Encoding::Utf8,
             trailer: None,
+            order: None,
+            settle: Duration::ZERO,
+            done: None,
         }),
         key: vec![columns[0].0.to_string()],
         mode: Mode::Diff,
         columns: columns.iter().enumerate().map(column).collect(),
         totals: Vec::new(),
         max_drop: 0.5,
+        min_rows: 0,
     }
 }
 
@@ -140,7 +148,7 @@ pub(crate) fn decimal(precision: u8, scale: i8) -> Type {
 }
 
 pub(crate) fn date() -> Type {
-    Type::Date { pattern: "%d/%m/%Y".into() }
+    Type::Date { patterns: vec!["%d/%m/%Y".into()] }
 }
 
 pub(crate) fn time() -> Type {
@@ -148,5 +156,5 @@ pub(crate) fn time() -> Type {
 }
 
 pub(crate) fn timestamp() -> Type {
-    Type::Timestamp { pattern: "%d/%m/%Y %H:%M".into(), zone: Tz::Europe__London }
+    Type::Timestamp { patterns: vec!["%d/%m/%Y %H:%M".into()], zone: Tz::Europe__London }
 }

@@ -10,12 +10,14 @@ pub mod snapshot;
 
 use crate::error::{Error, Result};
 use delta::{Table, Version};
+use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use tokio::io::AsyncWriteExt;
 
 /// Opened versions, by table and number.
 type Versions = HashMap<(String, u64), Arc<Version>>;
@@ -28,6 +30,29 @@ pub struct Lake {
     tables: Arc<Mutex<HashMap<String, Table>>>,
     /// Versions are immutable, so they never go stale.
     versions: Arc<Mutex<Versions>>,
+}
+
+/// An object in the making.
+#[derive(Debug)]
+pub struct Writer {
+    name: String,
+    inner: BufWriter,
+}
+
+impl Writer {
+    /// Appends bytes.
+    pub async fn put(&mut self, bytes: bytes::Bytes) -> Result<()> {
+        self.inner.put(bytes).await.map_err(|e| self.failed(e))
+    }
+
+    /// Makes the object appear.
+    pub async fn finish(mut self) -> Result<()> {
+        self.inner.shutdown().await.map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::lake("the object could not be written").at(&self.name).because(cause)
+    }
 }
 
 impl Lake {
@@ -80,6 +105,23 @@ impl Lake {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(e) => Err(Error::lake("the object could not be written").at(name).because(e)),
+        }
+    }
+
+    /// A writer of a new object, which appears whole or not at all when it is finished.
+    pub fn writer(&self, name: &str) -> Writer {
+        let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&self.store);
+        Writer { name: name.to_string(), inner: BufWriter::new(store, ObjectPath::from(name)) }
+    }
+
+    /// Gives an object its name, unless there is one of that name: then it is deleted.
+    pub async fn rename_if_absent(&self, from: &str, to: &str) -> Result<()> {
+        let failed = |e: object_store::Error| Error::lake("the object could not be named").at(to).because(e);
+        let (from, to_path) = (ObjectPath::from(from), ObjectPath::from(to));
+        match self.store.rename_if_not_exists(&from, &to_path).await {
+            Ok(()) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => self.store.delete(&from).await.map_err(failed),
+            Err(e) => Err(failed(e)),
         }
     }
 

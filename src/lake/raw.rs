@@ -53,6 +53,9 @@ pub struct Load {
     pub file: Option<String>,
     /// The SHA-256 of the file's bytes.
     pub sha256: Option<String>,
+    /// The tag with which the file was listed.
+    #[serde(default)]
+    pub tag: Option<String>,
     /// The fingerprint of the contract that the load was read under.
     pub contract: String,
     /// Rows at the source, if it says.

@@ -123,7 +123,7 @@ impl Differ {
         // The order of a hash map is not the same twice; the lake's bytes should be.
         closing.sort_unstable();
         let differs = self.outcome.inserted + self.outcome.changed > 0 || !closing.is_empty();
-        if !lands_differences(self.mode) && !differs {
+        if !lands_differences(&self.mode) && !differs {
             self.held.clear();
         }
         self.held.reverse();
@@ -162,7 +162,7 @@ impl Differ {
                     true
                 }
             };
-            if differs || !lands_differences(self.mode) {
+            if differs || !lands_differences(&self.mode) {
                 kept.push(u32::try_from(row).map_err(|e| Error::internal("a batch is too long").because(e))?);
             }
         }
@@ -175,7 +175,7 @@ impl Differ {
                 .map_err(|e| Error::internal("rows could not be selected").because(e))?,
         };
         let landed = self.landed(&rows)?;
-        if lands_differences(self.mode) {
+        if lands_differences(&self.mode) {
             return Ok(Some(landed));
         }
         self.held.push(landed);

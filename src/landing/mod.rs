@@ -4,7 +4,7 @@
 mod diff;
 
 use crate::connector::contract::{Contract, Mode};
-use crate::connector::{Extract, SourceFile, Totals};
+use crate::connector::{Bytes, Extract, Listed, SourceFile, Totals};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::lake::delta::{Change, Commit, Version};
@@ -12,7 +12,8 @@ use crate::lake::raw::{self, Load, Place, RECORDED};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use diff::Differ;
-use futures::stream;
+use futures::{TryStreamExt, stream};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// Open rows from which on the share of disappearing rows is guarded; a list of three that loses
@@ -41,16 +42,14 @@ pub async fn land(
     extract: Extract,
 ) -> Result<Landed> {
     let table = lake.table(&place.table());
-    if let Some(file) = file {
-        keep_file(lake, place, file).await?;
-    }
     let open = table.version(None).await?;
     let schema = raw_schema(contract, open.as_ref(), place)?;
     let app = place.table();
     let load = table.transaction(&app, None).await?.unwrap_or(0) + 1;
     let loaded_at = Utc::now();
     let open_rows = raw::open_state(open.as_ref()).await?;
-    let mut differ = Differ::new(open_rows, extract, Arc::clone(&schema), load, loaded_at, contract.mode);
+    let mut differ =
+        Differ::new(open_rows, extract, Arc::clone(&schema), load, loaded_at, contract.mode.clone());
     let rows = Box::pin(stream::unfold(&mut differ, |differ| async move {
         differ.next().await.map(|batch| (batch, differ))
     }));
@@ -114,6 +113,7 @@ impl Outcome {
             loaded_at: loaded_at.timestamp_micros(),
             file: file.map(|f| f.name.clone()),
             sha256: file.map(|f| f.sha256.clone()),
+            tag: file.map(|f| f.tag.clone()),
             contract: contract.fingerprint(),
             source_rows: self.totals.source_rows,
             received_rows: self.totals.received_rows,
@@ -161,10 +161,23 @@ fn guard(place: &Place, contract: &Contract, outcome: &Outcome) -> Result<()> {
     .hint("if they are really gone, set max_drop = 1 in the entity's contract for one run; the last good data is kept"))
 }
 
-/// Keeps the file as received, byte for byte, before anything is said about it.
-async fn keep_file(lake: &Lake, place: &Place, file: &SourceFile) -> Result<()> {
-    let name = format!("files/{}/{}/{}", place.force, place.source, file.sha256);
-    lake.put_if_absent(&name, file.bytes.clone()).await.map(drop)
+/// Keeps a file as received, byte for byte, before anything is said about it. The same bytes are
+/// kept once.
+pub async fn keep(lake: &Lake, place: &Place, file: &Listed, mut bytes: Bytes) -> Result<SourceFile> {
+    let folder = format!("files/{}/{}", place.force, place.source);
+    let incoming = format!("{folder}/incoming/{:032x}", rand::random::<u128>());
+    let mut hash = Sha256::new();
+    let mut writer = lake.writer(&incoming);
+    while let Some(chunk) = bytes.try_next().await? {
+        hash.update(&chunk);
+        writer.put(chunk).await?;
+    }
+    writer.finish().await?;
+    let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let kept = format!("{folder}/{sha256}");
+    lake.rename_if_absent(&incoming, &kept).await?;
+    let path = lake.root().join(&kept);
+    Ok(SourceFile { name: file.name.clone(), tag: file.tag.clone(), sha256, path })
 }
 
 /// The columns of a raw table: the hub's own, the contract's, then those that the contract no
@@ -204,9 +217,9 @@ fn raw_schema(contract: &Contract, open: Option<&Version>, place: &Place) -> Res
 }
 
 /// Whether rows of this mode land only where they differ.
-fn lands_differences(mode: Mode) -> bool {
+fn lands_differences(mode: &Mode) -> bool {
     match mode {
-        Mode::Diff => true,
+        Mode::Diff | Mode::Cursor(_) | Mode::Log(_) => true,
         Mode::Replace => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Event;
 use crate::connector::contract::Contract;
-use crate::connector::{self, SourceFile, file_order};
+use crate::connector::{self, Offer, SourceFile, Span};
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::lake::raw::{self, Load, Place};
@@ -105,15 +105,28 @@ async fn entity(hub: &Hub, source: &Source, contract: &Contract) -> Result<Pulle
     let place =
         Place { force: source.force.clone(), source: source.name.clone(), entity: contract.entity.clone() };
     let mut pulled = Pulled::default();
-    let mut refused = None;
-    let snapshots = connector::discover(source, contract).await?;
-    let mut loads = match snapshots.iter().any(|s| s.file.is_some()) {
-        true => raw::loads(&hub.lake, &place, None).await?,
-        false => Vec::new(),
+    let mut session = connector::open(source).await?;
+    let files = match session.offers(contract).await? {
+        Offer::Files { ready, .. } => ready,
+        Offer::Table => {
+            let extract = session.read(contract, &Span::Whole).await?;
+            match landing::land(&hub.lake, &place, contract, None, extract).await? {
+                Landed::Load(load) => {
+                    pulled.rows += load.received_rows;
+                    pulled.quarantined += load.quarantined_rows;
+                    pulled.landed = true;
+                }
+                Landed::Unchanged { received_rows } => pulled.rows += received_rows,
+            }
+            return Ok(pulled);
+        }
     };
-    for snapshot in snapshots {
-        let file = snapshot.file.clone();
-        match news(file.as_ref(), contract, &loads) {
+    let mut refused = None;
+    let mut loads = raw::loads(&hub.lake, &place, None).await?;
+    for file in files {
+        let bytes = session.fetch(contract, &file).await?;
+        let file = landing::keep(&hub.lake, &place, &file, bytes).await?;
+        match news(&file, contract, &loads) {
             News::Known => continue,
             News::Past(note) => {
                 tracing::warn!(force = place.force, source = place.source, note, "file passed over");
@@ -122,8 +135,8 @@ async fn entity(hub: &Hub, source: &Source, contract: &Contract) -> Result<Pulle
             }
             News::New => {}
         }
-        let extract = connector::read(source, contract, snapshot).await?;
-        match landing::land(&hub.lake, &place, contract, file.as_ref(), extract).await {
+        let extract = connector::read_file(source, contract, &file)?;
+        match landing::land(&hub.lake, &place, contract, Some(&file), extract).await {
             Ok(Landed::Load(load)) => {
                 pulled.rows += load.received_rows;
                 pulled.quarantined += load.quarantined_rows;
@@ -148,8 +161,8 @@ enum News {
     Past(String),
 }
 
-fn news(file: Option<&SourceFile>, contract: &Contract, loads: &[Load]) -> News {
-    let (Some(file), Some(last)) = (file, loads.first()) else { return News::New };
+fn news(file: &SourceFile, contract: &Contract, loads: &[Load]) -> News {
+    let Some(last) = loads.first() else { return News::New };
     let same = |load: &Load| load.sha256.as_deref() == Some(file.sha256.as_str());
     let newest = last.file.as_deref().unwrap_or_default();
     match file_order(&file.name) < file_order(newest) {
@@ -159,6 +172,10 @@ fn news(file: Option<&SourceFile>, contract: &Contract, loads: &[Load]) -> News 
         false if same(last) && last.contract == contract.fingerprint() => News::Known,
         false => News::New,
     }
+}
+
+fn file_order(name: &str) -> (String, String) {
+    (name.to_lowercase(), name.to_string())
 }
 
 /// Runs `attempt` until it succeeds, at most `retries` times more, with a growing wait that

@@ -16,9 +16,10 @@ pub(super) fn check(name: &Text<'_>, section: &mut Section<'_>) -> Column {
     let list = |texts: Vec<Text<'_>>| texts.into_iter().map(|t| t.value.to_string()).collect::<Vec<_>>();
     let column = Column {
         name: name.value.into(),
-        from: section.text("from").map_or(name.value, |from| from.value).into(),
+        from: from(name, section),
         ty: ty(section).unwrap_or(Type::Text),
         required: section.bool("required").unwrap_or(false),
+        optional: section.bool("optional").unwrap_or(false),
         one_of: list(section.texts("one_of")),
         open_ended: list(section.texts("open_ended")),
         null: list(section.texts("null")),
@@ -27,21 +28,33 @@ pub(super) fn check(name: &Text<'_>, section: &mut Section<'_>) -> Column {
     if !matches!(column.ty, Type::Date { .. }) && !column.open_ended.is_empty() {
         section.problem(section.place("open_ended"), "open_ended is for dates", ());
     }
+    if column.required && column.optional {
+        section.problem(section.place("optional"), "a required column cannot be optional", ());
+    }
     column
+}
+
+/// The column's names in the source: its own, unless the section says otherwise.
+fn from(name: &Text<'_>, section: &mut Section<'_>) -> Vec<String> {
+    let given = section.one_or_more("from");
+    match given.is_empty() {
+        true => vec![name.value.into()],
+        false => given.into_iter().map(|text| text.value.into()).collect(),
+    }
 }
 
 fn ty(section: &mut Section<'_>) -> Option<Type> {
     let text = section.required("type", "\"text\"");
-    let (format, zone, form) = (section.text("format"), section.text("zone"), section.text("form"));
+    let (format, zone, form) = (section.one_or_more("format"), section.text("zone"), section.text("form"));
     let text = text?;
     let ty = match text.value {
         "text" => Type::Text,
         "bool" => Type::Bool,
         "int" => Type::Int,
-        "date" => Type::Date { pattern: pattern(section, &format, "yyyy-MM-dd", Says::Day) },
-        "time" => Type::Time { pattern: pattern(section, &format, "HH:mm:ss", Says::Time) },
+        "date" => Type::Date { patterns: patterns(section, &format, "yyyy-MM-dd", Says::Day) },
+        "time" => Type::Time { pattern: pattern(section, format.first(), "HH:mm:ss", Says::Time) },
         "timestamp" => Type::Timestamp {
-            pattern: pattern(section, &format, "yyyy-MM-dd HH:mm:ss", Says::Both),
+            patterns: patterns(section, &format, "yyyy-MM-dd HH:mm:ss", Says::Both),
             zone: time_zone(section, &zone),
         },
         decimal if decimal.starts_with("decimal") => self::decimal(section, &text, &form)?,
@@ -51,7 +64,11 @@ fn ty(section: &mut Section<'_>) -> Option<Type> {
         }
     };
     for (key, given, fits) in [
-        ("format", &format, matches!(ty, Type::Date { .. } | Type::Time { .. } | Type::Timestamp { .. })),
+        (
+            "format",
+            &format.first().cloned(),
+            matches!(ty, Type::Date { .. } | Type::Time { .. } | Type::Timestamp { .. }),
+        ),
         ("zone", &zone, matches!(ty, Type::Timestamp { .. })),
         ("form", &form, matches!(ty, Type::Decimal { .. })),
     ] {
@@ -97,10 +114,17 @@ fn decimal(section: &Section<'_>, text: &Text<'_>, form: &Option<Text<'_>>) -> O
     Some(Type::Decimal { precision, scale, form })
 }
 
-fn pattern(section: &Section<'_>, format: &Option<Text<'_>>, default: &str, says: Says) -> String {
-    let vendor = format.as_ref().map_or(default, |format| format.value);
+fn patterns(section: &Section<'_>, formats: &[Text<'_>], default: &str, says: Says) -> Vec<String> {
+    match formats.is_empty() {
+        true => vec![pattern(section, None, default, says)],
+        false => formats.iter().map(|format| pattern(section, Some(format), default, says)).collect(),
+    }
+}
+
+fn pattern(section: &Section<'_>, format: Option<&Text<'_>>, default: &str, says: Says) -> String {
+    let vendor = format.map_or(default, |format| format.value);
     chrono_pattern(vendor, says).unwrap_or_else(|(message, hint)| {
-        let span = format.as_ref().map_or(section.span.clone(), |format| format.span.clone());
+        let span = format.map_or(section.span.clone(), |format| format.span.clone());
         section.problem(span, message, hint);
         String::new()
     })

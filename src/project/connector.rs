@@ -1,13 +1,18 @@
 //! `connectors/<system>/connector.toml` → [`System`].
 
 use super::System;
-use super::column;
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
+use super::{column, mode};
 use crate::connector::contract::{
-    Column, Contract, Encoding, FileFormat, FileLayout, Mode, Place, Trailer, TrailerPart, Type,
+    Column, Contract, Encoding, FileFormat, FileLayout, LINE_KEY, Mode, Place, Trailer, TrailerPart, Type,
 };
 use crate::error::known;
+use std::time::Duration;
+
+/// How long a file must have kept its size and time, unless its layout says otherwise: longer
+/// than the pauses of a copy over a slow line, short enough not to be noticed.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// The system that `doc` describes; what is wrong with it is in `found`.
 pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {
@@ -47,13 +52,15 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
     let format = file.as_mut().and_then(format);
     let columns = columns(entity.value, &mut section, format == Some(FileFormat::Fixed));
     let file = file.and_then(|file| layout(file, format, &columns));
+    let mode = mode::check(&mut section, &columns, table.is_some());
     let contract = Contract {
         system: system.into(),
         entity: entity.value.into(),
-        key: key(entity.value, &mut section, &columns),
-        mode: mode(&mut section),
+        key: key(entity.value, &mut section, &columns, &mode),
         totals: totals(&mut section, &columns),
         max_drop: section.share("max_drop").unwrap_or(0.5),
+        min_rows: section.number("min_rows").unwrap_or(0).into(),
+        mode,
         table,
         file,
         columns,
@@ -102,8 +109,15 @@ fn place(section: &mut Section<'_>, fixed: bool, next: &mut usize) -> Option<Pla
     Some(place)
 }
 
-fn key(entity: &str, section: &mut Section<'_>, columns: &[Column]) -> Vec<String> {
+fn key(entity: &str, section: &mut Section<'_>, columns: &[Column], mode: &Mode) -> Vec<String> {
     let names = section.texts("key");
+    if names.iter().map(|name| name.value).eq(LINE_KEY) {
+        if !matches!(mode, Mode::Log(None)) || section.has("table") {
+            let hint = "lines stay where they are only in files that add rows: mode = \"log\", no table";
+            section.problem(section.place("key"), "a key of file and line needs mode \"log\"", hint);
+        }
+        return LINE_KEY.map(str::to_string).into();
+    }
     if names.is_empty() {
         section.wrong(format!("entity \"{entity}\" has no key"), "key = [the columns that identify a row]");
     }
@@ -122,22 +136,6 @@ fn totals(section: &mut Section<'_>, columns: &[Column]) -> Vec<String> {
         numeric(section, name, columns);
     }
     names.into_iter().map(|name| name.value.into()).collect()
-}
-
-fn mode(section: &mut Section<'_>) -> Mode {
-    let Some(mode) = section.text("mode") else { return Mode::Diff };
-    match mode.value {
-        "diff" => Mode::Diff,
-        "replace" => Mode::Replace,
-        other => {
-            let hint = match other {
-                "cursor" | "log" => "not available in this build yet; use \"diff\"".into(),
-                _ => known("modes", other, ["diff", "replace"]),
-            };
-            section.problem(mode.span, format!("unknown mode \"{other}\""), hint);
-            Mode::Diff
-        }
-    }
 }
 
 fn format(section: &mut Section<'_>) -> Option<FileFormat> {
@@ -183,18 +181,56 @@ fn layout(mut section: Section<'_>, format: Option<FileFormat>, columns: &[Colum
             (),
         );
     }
-    let encoding = section.text("encoding").map_or(Encoding::Utf8, |text| match text.value {
+    let encoding = encoding(&mut section);
+    let trailer = section.text("trailer").and_then(|text| trailer(&section, &text, columns));
+    let order = section.text("order").map(|text| order(&section, &text));
+    let settle = section.duration("settle").unwrap_or(SETTLE);
+    let done = section.text("done").map(|text| done(&section, &text));
+    section.finish();
+    Some(FileLayout {
+        matching: matching?.value.into(),
+        format: format?,
+        encoding,
+        trailer,
+        order,
+        settle,
+        done,
+    })
+}
+
+fn encoding(section: &mut Section<'_>) -> Encoding {
+    let Some(text) = section.text("encoding") else { return Encoding::Utf8 };
+    match text.value {
         "utf-8" => Encoding::Utf8,
         "windows-1252" => Encoding::Windows1252,
+        "utf-16" => Encoding::Utf16,
         other => {
-            let hint = known("encodings", other, ["utf-8", "windows-1252"]);
+            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16"]);
             section.problem(text.span, format!("unknown encoding \"{other}\""), hint);
             Encoding::Utf8
         }
-    });
-    let trailer = section.text("trailer").and_then(|text| trailer(&section, &text, columns));
-    section.finish();
-    Some(FileLayout { matching: matching?.value.into(), format: format?, encoding, trailer })
+    }
+}
+
+fn order(section: &Section<'_>, text: &Text<'_>) -> String {
+    const EXAMPLE: &str = "for example order = '(\\d{4})-(\\d{2})': the groups order the files";
+    match regex::Regex::new(text.value) {
+        Ok(regex) if regex.captures_len() > 1 => {}
+        Ok(_) => section.problem(text.span.clone(), "\"order\" has no group", EXAMPLE),
+        Err(_) => {
+            let message = format!("\"{}\" is not a regular expression", text.value);
+            section.problem(text.span.clone(), message, EXAMPLE);
+        }
+    }
+    text.value.into()
+}
+
+fn done(section: &Section<'_>, text: &Text<'_>) -> String {
+    if !text.value.contains("{name}") || text.value == "{name}" {
+        let hint = "for example \"{name}.done\"";
+        section.problem(text.span.clone(), "\"done\" must name a marker beside {name}", hint);
+    }
+    text.value.into()
 }
 
 fn trailer(section: &Section<'_>, text: &Text<'_>, columns: &[Column]) -> Option<Trailer> {

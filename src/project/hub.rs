@@ -2,8 +2,7 @@
 
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::secret;
-use super::{Address, Force, Hub, Source, System, Tls};
+use super::{Force, Hub, Source, System, Tls, source};
 use crate::error::known;
 use crate::policy::roles::{Forces, Principal, Role, User};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +35,9 @@ pub(super) fn check(
         };
         let forces: BTreeMap<_, _> = root.sections("forces", "force").into_iter().map(force).collect();
         let sources = root.sections("sources", "source").into_iter();
-        let sources: BTreeMap<_, _> =
-            sources.filter_map(|(name, section)| source(dir, &name, section, &forces, systems)).collect();
+        let sources: BTreeMap<_, _> = sources
+            .filter_map(|(name, section)| source::check(dir, &name, section, &forces, systems))
+            .collect();
         let roles = root.sections("roles", "role").into_iter();
         let roles: BTreeMap<_, _> =
             roles.map(|(name, section)| role(&name, section, &forces, tables)).collect();
@@ -132,85 +132,6 @@ fn force((code, mut section): (Text<'_>, Section<'_>)) -> (String, Force) {
     };
     section.finish();
     (force.code.clone(), force)
-}
-
-fn source(
-    dir: &Path,
-    name: &Text<'_>,
-    mut section: Section<'_>,
-    forces: &BTreeMap<String, Force>,
-    systems: &BTreeMap<String, System>,
-) -> Option<(String, Source)> {
-    if !is_slug(name.value) {
-        section.wrong(format!("the source name \"{}\" is not a slug", name.value), SLUG);
-    }
-    let force = named(&mut section, "force", forces);
-    let system = named(&mut section, "system", systems);
-    let address = section.required("address", "\"file:drop\"");
-    let address = address.and_then(|address| self::address(dir, &section, &address));
-    secret::check(dir, &mut section, "password");
-    if let (Some(system), Some(address)) = (system.and_then(|name| systems.get(name)), &address) {
-        reachable(&section, system, address);
-    }
-    section.finish();
-    let source =
-        Source { name: name.value.into(), force: force?.into(), system: system?.into(), address: address? };
-    Some((name.value.into(), source))
-}
-
-/// The text of a key that must be one of the names in `all`.
-fn named<'a, T>(section: &mut Section<'a>, key: &'static str, all: &BTreeMap<String, T>) -> Option<&'a str> {
-    let hint = |wanted| known(&format!("{key}s"), wanted, all.keys().map(String::as_str));
-    if !section.has(key) {
-        section.wrong(format!("the source has no \"{key}\""), hint(""));
-    }
-    let text = section.text(key)?;
-    if !all.contains_key(text.value) {
-        section.problem(text.span, format!("unknown {key} \"{}\"", text.value), hint(text.value));
-    }
-    Some(text.value)
-}
-
-fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {
-    const PLANNED: [&str; 7] = ["postgres", "mysql", "odbc", "s3", "sftp", "https", "http"];
-    let example = "for example \"sqlite:hr.db\" or \"file:drop\"";
-    // The rest of an address may hold a password; only its scheme is ever shown.
-    let (scheme, rest) = text.value.split_once(':').unwrap_or((text.value, ""));
-    let path = dir.join(rest.strip_prefix("//").unwrap_or(rest));
-    let known = matches!(scheme, "sqlite" | "file");
-    match scheme {
-        _ if known && rest.is_empty() => {
-            section.problem(text.span.clone(), format!("\"{scheme}:\" needs a path"), example);
-            None
-        }
-        "sqlite" => Some(Address::Sqlite(path)),
-        "file" => Some(Address::Folder(path)),
-        scheme if PLANNED.contains(&scheme) => {
-            let message = format!("a source at \"{scheme}:\" is not available in this build yet");
-            section.problem(text.span.clone(), message, example);
-            None
-        }
-        _ => {
-            section.problem(text.span.clone(), "not an address of a source", example);
-            None
-        }
-    }
-}
-
-/// Reports the entities of `system` that cannot be read over the source's transport.
-fn reachable(section: &Section<'_>, system: &System, address: &Address) {
-    let (what, missing): (_, fn(&crate::connector::contract::Contract) -> bool) = match address {
-        Address::Sqlite(_) => ("table", |contract| contract.table.is_none()),
-        Address::Folder(_) => ("file", |contract| contract.file.is_none()),
-    };
-    let names: Vec<&str> =
-        system.entities.values().filter(|c| missing(c)).map(|c| c.entity.as_str()).collect();
-    if !names.is_empty() {
-        let message =
-            format!("system \"{}\" has entities without a {what}: {}", system.name, names.join(", "));
-        let hint = format!("such a source needs a {what} in the contract of every entity");
-        section.problem(section.place("address"), message, hint);
-    }
 }
 
 fn role(

@@ -10,6 +10,7 @@ mod connector;
 mod header;
 mod hub;
 mod library;
+mod mode;
 mod models;
 mod pattern;
 mod pipeline;
@@ -18,10 +19,12 @@ mod problem;
 mod reader;
 mod reference;
 mod secret;
+mod source;
 mod tables;
 
 pub use library::{Library, builtin};
 pub use problem::{Problem, Problems, count};
+pub use secret::Secret;
 
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
@@ -29,6 +32,8 @@ use crate::policy::roles::{Role, User};
 use problem::{Doc, Found};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
 
 /// The file that makes a folder a project.
 pub const FILE: &str = "muster.toml";
@@ -194,6 +199,8 @@ pub struct Source {
     pub system: String,
     /// Where it is.
     pub address: Address,
+    /// How it is entered.
+    pub access: Access,
 }
 
 /// Where a source is; a closed set, one variant per transport.
@@ -201,8 +208,90 @@ pub struct Source {
 pub enum Address {
     /// `sqlite:path`, absolute.
     Sqlite(PathBuf),
+    /// `postgres://user@host:port/database`.
+    Postgres(Server),
+    /// `mysql://user@host:port/database`: MySQL or MariaDB.
+    Mysql(Server),
     /// `file:path`: a local folder, absolute.
     Folder(PathBuf),
+    /// A folder in an object store: `s3://bucket/path`, `az://container/path`, `gs://bucket/path`,
+    /// `https://host/path` (WebDAV).
+    Store(Url),
+}
+
+impl Address {
+    /// Whether the source offers tables; otherwise it offers files.
+    pub fn is_database(&self) -> bool {
+        match self {
+            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) => true,
+            Address::Folder(_) | Address::Store(_) => false,
+        }
+    }
+}
+
+/// A database on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who reads; a role that may only read.
+    pub user: String,
+    /// The database's name.
+    pub database: String,
+}
+
+/// How a source is entered, and how long it may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The password of a database's user.
+    pub password: Option<Secret>,
+    /// Whether and how a database's connection is encrypted.
+    pub tls: TlsMode,
+    /// The certificate authority of a database's server, PEM, absolute; `None`: the system's.
+    pub ca: Option<PathBuf>,
+    /// The longest time that reading one entity may take.
+    pub timeout: Duration,
+    /// The longest time without a byte from the source.
+    pub idle_timeout: Duration,
+    /// What an object store needs besides its address, by the names of the `object_store` crate:
+    /// `region`, `endpoint`, `access_key_id`, `secret_access_key`, …
+    pub options: BTreeMap<String, Setting>,
+}
+
+impl Default for Access {
+    /// Of a source on this machine: nothing is asked, nothing is encrypted.
+    fn default() -> Self {
+        Self {
+            password: None,
+            tls: TlsMode::Off,
+            ca: None,
+            timeout: source::TIMEOUT,
+            idle_timeout: source::IDLE_TIMEOUT,
+            options: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether and how a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Plain text; the default on this machine only.
+    Off,
+    /// Encrypted, whoever answers.
+    Require,
+    /// Encrypted, and the certificate must be valid for the host.
+    Verify,
+}
+
+/// The value of an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// As it is written.
+    Plain(String),
+    /// A reference.
+    Secret(Secret),
 }
 
 /// A vendor system: one folder in `connectors/`.

@@ -6,6 +6,7 @@
 use super::problem::{Doc, Found, Hint};
 use crate::error::known;
 use std::ops::Range;
+use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,6 +15,12 @@ use toml::de::{DeTable, DeValue};
 pub(super) struct Text<'a> {
     pub(super) value: &'a str,
     pub(super) span: Range<usize>,
+}
+
+/// A value whose key is data.
+pub(super) enum Value<'a> {
+    Text(Text<'a>),
+    Table(Section<'a>),
 }
 
 /// One table of a file.
@@ -104,6 +111,22 @@ impl<'a> Section<'a> {
             .unwrap_or_default()
     }
 
+    /// The texts of a key that holds one or a list of them; none when it is missing.
+    pub(super) fn one_or_more(&mut self, key: &'static str) -> Vec<Text<'a>> {
+        self.value(key, "a text or a list of texts", |value| match value.get_ref().as_array() {
+            Some(array) => array.iter().map(as_text).collect(),
+            None => as_text(value).map(|text| vec![text]),
+        })
+        .unwrap_or_default()
+    }
+
+    /// The time span of a key, such as `30s` or `7d`.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        self.value(key, "a time span such as \"30s\", \"24h\" or \"7d\"", |value| {
+            humantime::parse_duration(value.get_ref().as_str()?).ok()
+        })
+    }
+
     /// The truth value of a key.
     pub(super) fn bool(&mut self, key: &'static str) -> Option<bool> {
         self.value(key, "true or false", |value| value.get_ref().as_bool())
@@ -152,6 +175,23 @@ impl<'a> Section<'a> {
         // The parser may keep tables by name; a file without a header needs the written order.
         sections.sort_by_key(|(name, _)| name.span.start);
         sections
+    }
+
+    /// Every key with its value, for tables whose keys are not ours to know.
+    pub(super) fn all(&mut self) -> Vec<(String, Value<'a>)> {
+        let mut all = Vec::new();
+        for (key, value) in self.table {
+            let name = key.get_ref().to_string();
+            match (as_text(value), value.get_ref().as_table()) {
+                (Some(text), _) => all.push((name, Value::Text(text))),
+                (_, Some(table)) => {
+                    let section = self.child(table, format!("\"{name}\""), key.span());
+                    all.push((name, Value::Table(section)));
+                }
+                _ => self.problem(value.span(), format!("\"{name}\" must be a text or a secret"), ()),
+            }
+        }
+        all
     }
 
     /// Reports the keys that nobody asked for.

@@ -2,35 +2,76 @@
 
 use super::problem::Doc;
 use super::reader::Section;
-use std::path::Path;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
-/// Checks that the secret behind `key`, if it is given, is a reference to something that is there.
-pub(super) fn check(dir: &Path, section: &mut Section<'_>, key: &'static str) {
-    const EXAMPLE: &str = "for example { env = \"BEDS_EFIN_PASSWORD\" } or { file = \"beds.secret\" }";
+/// A reference to a secret. Its value is read when it is needed and never kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// In this variable of the environment.
+    Env(String),
+    /// The content of this file, absolute, without the line end behind it.
+    File(PathBuf),
+}
+
+impl Secret {
+    /// The secret itself; never to be shown.
+    pub fn read(&self) -> Result<String> {
+        match self {
+            Secret::Env(name) => std::env::var(name).map_err(|_| {
+                Error::config(format!("the secret \"{name}\" is not in the environment"))
+                    .hint("set the variable before muster starts")
+            }),
+            Secret::File(path) => match std::fs::read_to_string(path) {
+                Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_string()),
+                Err(error) => {
+                    Err(Error::config("the secret file cannot be read").at(path.display()).because(error))
+                }
+            },
+        }
+    }
+}
+
+const EXAMPLE: &str = "for example { env = \"BEDS_EFIN_PASSWORD\" } or { file = \"beds.secret\" }";
+
+/// The reference to a secret behind `key`, if it is given; it must lead somewhere.
+pub(super) fn check(dir: &Path, section: &mut Section<'_>, key: &'static str) -> Option<Secret> {
     if !section.is_table(key) && section.has(key) {
         section.asked(key);
-        return section.problem(
-            section.place(key),
-            format!("\"{key}\" must be a reference to a secret"),
-            EXAMPLE,
-        );
+        let message = format!("\"{key}\" must be a reference to a secret");
+        section.problem(section.place(key), message, EXAMPLE);
+        return None;
     }
-    let Some(mut secret) = section.section(key) else { return };
+    section.section(key).and_then(|secret| reference(dir, key, secret))
+}
+
+/// The reference that `secret`, the table of `key`, holds.
+pub(super) fn reference(dir: &Path, key: &str, mut secret: Section<'_>) -> Option<Secret> {
     let (env, file) = (secret.text("env"), secret.text("file"));
-    match (&env, &file) {
-        (Some(env), None) if std::env::var_os(env.value).is_none_or(|value| value.is_empty()) => {
-            let message = format!("the secret \"{}\" is not in the environment", env.value);
-            secret.problem(env.span.clone(), message, "set the variable before muster starts");
+    let found = match (env, file) {
+        (Some(env), None) => {
+            if std::env::var_os(env.value).is_none_or(|value| value.is_empty()) {
+                let message = format!("the secret \"{}\" is not in the environment", env.value);
+                secret.problem(env.span, message, "set the variable before muster starts");
+            }
+            Some(Secret::Env(env.value.into()))
         }
-        (None, Some(file)) if !dir.join(file.value).is_file() => {
-            let message = format!("there is no secret file \"{}\"", file.value);
-            secret.problem(file.span.clone(), message, "paths start at the project folder");
+        (None, Some(file)) => {
+            let path = dir.join(file.value);
+            if !path.is_file() {
+                let message = format!("there is no secret file \"{}\"", file.value);
+                secret.problem(file.span, message, "paths start at the project folder");
+            }
+            Some(Secret::File(path))
         }
-        (Some(_), None) | (None, Some(_)) => {}
-        _ => secret.wrong(format!("\"{key}\" must name either env or file"), EXAMPLE),
-    }
+        _ => {
+            secret.wrong(format!("\"{key}\" must name either env or file"), EXAMPLE);
+            None
+        }
+    };
     secret.finish();
+    found
 }
 
 /// Stars out what may be a secret in the text that messages show of `doc`.

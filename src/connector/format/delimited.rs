@@ -108,7 +108,7 @@ fn cell(bytes: &[u8], encoding: Encoding) -> Cell<'_> {
             Ok(text) => Cell::Text(text.into()),
             Err(_) => Cell::Malformed(bytes),
         },
-        Encoding::Windows1252 => Cell::Text(decoded(bytes, encoding)),
+        Encoding::Windows1252 | Encoding::Utf16 => Cell::Text(decoded(bytes, encoding)),
     }
 }
 
@@ -119,14 +119,14 @@ fn columns(contract: &Contract, header: &ByteRecord, encoding: Encoding) -> Resu
     let mut places = Vec::with_capacity(contract.columns.len());
     let mut missing = Vec::new();
     for column in &contract.columns {
-        let wanted = column.from.trim().to_lowercase();
-        let mut found = names.iter().enumerate().filter(|(_, name)| **name == wanted).map(|(at, _)| at);
+        let is_named = |name: &String| column.from.iter().any(|from| from.trim().to_lowercase() == *name);
+        let mut found = names.iter().enumerate().filter(|(_, name)| is_named(name)).map(|(at, _)| at);
         match (found.next(), found.next()) {
             (Some(at), None) => places.push(at),
             (Some(_), Some(_)) => {
-                return Err(Error::contract(format!("the header names column '{}' twice", column.from)));
+                return Err(Error::contract(format!("the header names column '{}' twice", column.from[0])));
             }
-            (None, _) => missing.push(format!("'{}'", column.from)),
+            (None, _) => missing.push(format!("'{}'", column.from.join("' or '"))),
         }
     }
     if missing.is_empty() {

@@ -58,6 +58,7 @@ impl<'a> Record<'a> {
                 // One replacement for each malformed sequence keeps the other cells in place.
                 Err(_) => (String::from_utf8_lossy(bytes), true),
             },
+            Encoding::Utf16 => (encoding_rs::UTF_16LE.decode(bytes).0, false),
             Encoding::Windows1252 => (encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0, false),
         };
         let starts = match text.is_ascii() {

@@ -7,7 +7,7 @@ mod trailer;
 use crate::connector::contract::{Contract, FileFormat, FileLayout};
 use crate::connector::rows::Rows;
 use crate::connector::{SourceFile, Totals};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use datafusion::arrow::record_batch::RecordBatch;
 
 /// Takes a batch; says whether anybody still listens.
@@ -21,7 +21,9 @@ pub(crate) fn read(
     at: &str,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    let bytes: &[u8] = &file.bytes;
+    let bytes = std::fs::read(&file.path)
+        .map_err(|error| Error::source("the file could not be read").at(at).because(error))?;
+    let bytes: &[u8] = &bytes;
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let (body, control) = trailer::cut(contract, layout, body).map_err(|error| error.at(at))?;
     let is_fixed = layout.format == FileFormat::Fixed;

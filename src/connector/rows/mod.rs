@@ -82,7 +82,7 @@ impl Rows {
             tallies: tallies(contract, &readers, &control)?,
             hasher: Hasher::new(types(), key.clone()),
             batch: Batch::new(extract_schema(contract), types(), file),
-            from: contract.columns.iter().map(|c| c.from.clone()).collect(),
+            from: contract.columns.iter().map(|c| c.from[0].clone()).collect(),
             readers,
             key,
             claimed: HashMap::new(),
@@ -168,10 +168,11 @@ impl Rows {
                 );
                 return Err(Error::contract(message).at(&self.at).hint(CUT));
             }
-            let sum = Sum { source: source_text, received, unreadable: tally.unreadable };
+            let accepted = received.clone();
+            let sum = Sum { source: source_text, received, accepted, unreadable: tally.unreadable };
             sums.insert(name.to_string(), sum);
         }
-        Ok(Totals { source_rows: self.source_rows, received_rows: self.received_rows, sums })
+        Ok(Totals { source_rows: self.source_rows, received_rows: self.received_rows, sums, high: None })
     }
 
     fn check_size(&self, row: i64, received: Received<'_>) -> Result<()> {
@@ -258,6 +259,7 @@ pub(crate) fn decoded(bytes: &[u8], encoding: Encoding) -> Cow<'_, str> {
     match encoding {
         Encoding::Utf8 => readable(bytes),
         Encoding::Windows1252 => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
+        Encoding::Utf16 => encoding_rs::UTF_16LE.decode(bytes).0,
     }
 }
 
@@ -272,6 +274,12 @@ fn json<'r>(names: &[String], cell: &dyn Fn(usize) -> Cell<'r>) -> String {
                 Cell::Null => "null".to_string(),
                 Cell::Text(value) => text(&value),
                 Cell::Int(value) => value.to_string(),
+                Cell::Bool(_)
+                | Cell::Decimal { .. }
+                | Cell::Date(_)
+                | Cell::Time(_)
+                | Cell::Local(_)
+                | Cell::Instant(_) => unreachable!("the typed cells come with their first transport"),
                 Cell::Malformed(bytes) => text(&readable(bytes)),
                 Cell::Blob(bytes) => {
                     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

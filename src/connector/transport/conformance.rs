@@ -2,7 +2,7 @@
 
 use crate::connector::contract::{Contract, Type};
 use crate::connector::testing::*;
-use crate::connector::{Extract, discover, read};
+use crate::connector::{self, Extract, Offer, SourceFile, Span, read_file};
 use crate::error::{self, Result};
 use crate::project::{Address, Source};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -41,7 +41,12 @@ async fn offer(kind: Kind, dir: &TempDir, header: &[String], rows: &[Texts]) -> 
             (Address::Folder(dir.path().into()), 2)
         }
     };
-    (Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address }, first)
+    (source(address), first)
+}
+
+fn source(address: Address) -> Source {
+    let access = Default::default();
+    Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address, access }
 }
 
 async fn write_sqlite(path: &std::path::Path, header: &[String], rows: &[Texts]) {
@@ -63,10 +68,17 @@ async fn write_sqlite(path: &std::path::Path, header: &[String], rows: &[Texts])
     connection.close().await.unwrap();
 }
 
+/// Reads the table, or the only file.
 async fn open(source: &Source, contract: &Contract) -> Result<Extract> {
-    let snapshots = discover(source, contract).await?;
-    assert_eq!(snapshots.len(), 1);
-    read(source, contract, snapshots.into_iter().next().unwrap()).await
+    let mut session = connector::open(source).await?;
+    let Offer::Files { ready, .. } = session.offers(contract).await? else {
+        return session.read(contract, &Span::Whole).await;
+    };
+    assert_eq!(ready.len(), 1);
+    let Address::Folder(folder) = &source.address else { panic!("files outside a folder") };
+    let path = folder.join(&ready[0].name);
+    let file = SourceFile { name: ready[0].name.clone(), tag: String::new(), sha256: String::new(), path };
+    read_file(source, contract, &file)
 }
 
 async fn run(kind: Kind, contract: &Contract, header: &[String], rows: &[Texts]) -> Result<(Got, i64)> {
@@ -76,7 +88,7 @@ async fn run(kind: Kind, contract: &Contract, header: &[String], rows: &[Texts])
 }
 
 fn header(contract: &Contract) -> Vec<String> {
-    contract.columns.iter().map(|column| column.from.clone()).collect()
+    contract.columns.iter().map(|column| column.from[0].clone()).collect()
 }
 
 fn every_type() -> Contract {
@@ -282,7 +294,7 @@ async fn bad_rows_are_kept_with_all_reasons_and_claim_their_key() {
 async fn unreachable_sources_are_source_errors() {
     let contract = contract(&[("id", Type::Text)]);
     for address in [Address::Sqlite("/nowhere/at/all.db".into()), Address::Folder("/nowhere/at/all".into())] {
-        let source = Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address };
+        let source = source(address);
         let error = match open(&source, &contract).await {
             Ok(extract) => drain(extract).await.unwrap_err(),
             Err(error) => error,
@@ -299,7 +311,7 @@ async fn entities_that_a_transport_cannot_find_are_config_errors() {
     for kind in ALL {
         let dir = tempfile::tempdir().unwrap();
         let (source, _) = offer(kind, &dir, &header(&contract), &[]).await;
-        let error = discover(&source, &contract).await.unwrap_err();
+        let error = open(&source, &contract).await.unwrap_err();
         assert_eq!(error.kind(), error::Kind::Config, "{kind:?}");
     }
 }

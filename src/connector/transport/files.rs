@@ -3,15 +3,16 @@
 use crate::connector::contract::{Contract, FileLayout};
 use crate::connector::format;
 use crate::connector::transport::{place, start};
-use crate::connector::{Extract, Item, Snapshot, SourceFile, file_order};
+use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile};
 use crate::error::{Error, Result};
 use crate::project::Source;
-use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use glob::{MatchOptions, Pattern};
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use sha2::{Digest, Sha256};
-use std::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use url::Url;
 
 /// Vendors change the case of names between releases; hidden files are half-written ones.
 const MATCHING: MatchOptions = MatchOptions {
@@ -20,70 +21,74 @@ const MATCHING: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// The files of `folder` (not of folders in it) that match the entity's layout, by name.
-pub(super) async fn discover(source: &Source, contract: &Contract, folder: &Path) -> Result<Vec<Snapshot>> {
-    let layout = layout_of(source, contract)?;
-    let at = place(source, contract);
-    let pattern = Pattern::new(&layout.matching).map_err(|error| {
-        Error::config(format!("'{}' is not a file name pattern", layout.matching)).at(&at).because(error)
-    })?;
-    let failed = |error: object_store::Error| {
-        Error::source("the folder could not be read")
-            .at(&at)
-            .hint(format!("see whether '{}' exists and can be read", folder.display()))
-            .because(error)
-    };
-    let store = LocalFileSystem::new_with_prefix(folder).map_err(failed)?;
-    let mut found: Vec<(String, ObjectMeta)> = Vec::new();
-    for meta in store.list_with_delimiter(None).await.map_err(failed)?.objects {
-        match meta.location.filename() {
-            Some(name) if pattern.matches_with(name, MATCHING) => found.push((name.to_string(), meta)),
-            _ => {}
+/// A folder.
+#[derive(Debug)]
+pub(in crate::connector) struct Session {
+    source: Source,
+    folder: PathBuf,
+    store: Arc<LocalFileSystem>,
+}
+
+/// Opens a local folder.
+pub(super) fn open_folder(source: &Source, folder: &Path) -> Result<Session> {
+    let store =
+        LocalFileSystem::new_with_prefix(folder).map_err(|error| unreadable(&source.name, folder, error))?;
+    Ok(Session { source: source.clone(), folder: folder.into(), store: Arc::new(store) })
+}
+
+/// Opens a folder of an object store.
+pub(super) fn open_store(source: &Source, _url: &Url) -> Result<Session> {
+    Err(Error::source("this transport is not written yet").at(&source.name))
+}
+
+fn unreadable(at: impl std::fmt::Display, folder: &Path, error: object_store::Error) -> Error {
+    Error::source("the folder could not be read")
+        .at(at)
+        .hint(format!("see whether '{}' exists and can be read", folder.display()))
+        .because(error)
+}
+
+impl Session {
+    /// The files of the folder (not of folders in it) that match the entity's layout, in order.
+    pub(super) async fn offers(&mut self, contract: &Contract) -> Result<Offer> {
+        let layout = layout_of(&self.source, contract)?;
+        let at = place(&self.source, contract);
+        let pattern = Pattern::new(&layout.matching).map_err(|error| {
+            Error::config(format!("'{}' is not a file name pattern", layout.matching)).at(&at).because(error)
+        })?;
+        let listed = self.store.list_with_delimiter(None).await;
+        let mut ready = Vec::new();
+        for meta in listed.map_err(|error| unreadable(&at, &self.folder, error))?.objects {
+            match meta.location.filename() {
+                Some(name) if pattern.matches_with(name, MATCHING) => {
+                    let tag = meta.e_tag.clone().unwrap_or_default();
+                    ready.push(Listed { name: name.to_string(), size: meta.size, tag });
+                }
+                _ => {}
+            }
         }
+        ready.sort_by_key(|file| (file.name.to_lowercase(), file.name.clone()));
+        Ok(Offer::Files { ready, arriving: Vec::new() })
     }
-    found.sort_by_key(|(name, _)| file_order(name));
-    let mut snapshots = Vec::with_capacity(found.len());
-    for (name, meta) in found {
-        let bytes = fetch(&store, &meta).await.map_err(|error| error.at(format!("{at} in '{name}'")))?;
-        snapshots.push(Snapshot { file: Some(signed(name, bytes).await?) });
+
+    /// The bytes of a file that nobody wrote to in the meantime.
+    pub(super) async fn fetch(&mut self, _contract: &Contract, file: &Listed) -> Result<Bytes> {
+        let failed = |error: object_store::Error| Error::source("the file could not be read").because(error);
+        let path = object_store::path::Path::parse(&file.name).map_err(|e| failed(e.into()))?;
+        let got = self.store.get(&path).await.map_err(failed)?;
+        Ok(got.into_stream().map_err(failed).boxed())
     }
-    Ok(snapshots)
 }
 
 /// Starts reading one file.
-pub(super) fn read(source: &Source, contract: &Contract, snapshot: Snapshot) -> Result<Extract> {
+pub(super) fn read(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
     let layout = layout_of(source, contract)?.clone();
-    let Some(file) = snapshot.file else {
-        return Err(Error::internal("a snapshot of a folder has no file").at(place(source, contract)));
-    };
     let (at, contract) = (format!("{} in '{}'", place(source, contract), file.name), contract.clone());
+    let file = file.clone();
     Ok(start(move |outlet| {
         let mut emit = |batch| outlet.blocking_send(Ok(Item::Batch(batch))).is_ok();
         format::read(&contract, &layout, &file, &at, &mut emit)
     }))
-}
-
-/// The bytes of a file that nobody wrote to in the meantime.
-async fn fetch(store: &LocalFileSystem, listed: &ObjectMeta) -> Result<Bytes> {
-    let failed = |error: object_store::Error| Error::source("the file could not be read").because(error);
-    let bytes = store.get(&listed.location).await.map_err(failed)?.bytes().await.map_err(failed)?;
-    let now = store.head(&listed.location).await.map_err(failed)?;
-    if now.e_tag != listed.e_tag || now.size != bytes.len() as u64 {
-        return Err(Error::source("the file changed while it was read")
-            .hint("it may still be arriving: write it under another name and rename it at the end"));
-    }
-    Ok(bytes)
-}
-
-/// The file with its SHA-256.
-async fn signed(name: String, bytes: Bytes) -> Result<SourceFile> {
-    let data = bytes.clone();
-    let sha256 = tokio::task::spawn_blocking(move || {
-        Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    })
-    .await
-    .map_err(|error| Error::internal("hashing a file failed").because(error))?;
-    Ok(SourceFile { name, sha256, bytes })
 }
 
 fn layout_of<'a>(source: &Source, contract: &'a Contract) -> Result<&'a FileLayout> {
@@ -95,55 +100,4 @@ fn layout_of<'a>(source: &Source, contract: &'a Contract) -> Result<&'a FileLayo
         .at(format!("source '{}'", source.name))
         .hint("give the entity a `file`, or the source the address of a database")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connector::contract::Type;
-    use crate::connector::testing::*;
-    use crate::project::Address;
-
-    fn source(folder: &Path) -> Source {
-        let address = Address::Folder(folder.into());
-        Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address }
-    }
-
-    #[tokio::test]
-    async fn matching_files_come_by_name_with_their_bytes() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("E_0.csv")).unwrap();
-        std::fs::create_dir(dir.path().join("sub")).unwrap();
-        let names =
-            ["E_2.csv", "e_1.CSV", "E_10 (copy) £.csv", ".E_3.csv", "E_4.csv.part", "F_1.csv", "sub/E_5.csv"];
-        for name in names {
-            std::fs::write(dir.path().join(name), format!("ID\n{name}\n")).unwrap();
-        }
-        let (source, contract) = (source(dir.path()), contract(&[("id", Type::Text)]));
-        let found = discover(&source, &contract, dir.path()).await.unwrap();
-        let files: Vec<&SourceFile> = found.iter().map(|snapshot| snapshot.file.as_ref().unwrap()).collect();
-        let found_names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-        assert_eq!(found_names, ["e_1.CSV", "E_10 (copy) £.csv", "E_2.csv"]);
-        assert_eq!(files[2].bytes, "ID\nE_2.csv\n");
-        assert_eq!(files[2].sha256, "f99409f90f8d39375eca94b44ecc73d957a42abdca62866add4732e4e4ae5ada");
-        let got = drain(read(&source, &contract, found[1].clone()).unwrap()).await.unwrap();
-        assert_eq!(got.rows(), ["2: E_10 (copy) £.csv"]);
-    }
-
-    #[tokio::test]
-    async fn an_empty_folder_is_no_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let contract = contract(&[("id", Type::Text)]);
-        assert!(discover(&source(dir.path()), &contract, dir.path()).await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn errors_name_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("E_1.csv"), "").unwrap();
-        let (source, contract) = (source(dir.path()), contract(&[("id", Type::Text)]));
-        let found = discover(&source, &contract, dir.path()).await.unwrap();
-        let error = drain(read(&source, &contract, found[0].clone()).unwrap()).await.unwrap_err();
-        assert_eq!(error.to_string(), "beds_s.e in 'E_1.csv': the file is empty");
-    }
 }

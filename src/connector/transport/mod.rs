@@ -1,14 +1,16 @@
 //! Where sources are and how they are reached; one file for each variant of [`Address`].
 
 mod files;
+mod mysql;
+mod postgres;
 mod sqlite;
 
 #[cfg(test)]
 mod conformance;
 
 use crate::connector::contract::Contract;
-use crate::connector::{Extract, Item, Snapshot, Totals};
-use crate::error::Result;
+use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile, Span, Totals};
+use crate::error::{Error, Result};
 use crate::project::{Address, Source};
 use tokio::sync::mpsc;
 
@@ -18,20 +20,59 @@ const WAITING_BATCHES: usize = 2;
 /// The sending end of an [`Extract`].
 type Outlet = mpsc::Sender<Result<Item>>;
 
-/// See [`crate::connector::discover`].
-pub(super) async fn discover(source: &Source, contract: &Contract) -> Result<Vec<Snapshot>> {
+/// An opened source.
+#[derive(Debug)]
+pub(super) enum Session {
+    Sqlite(sqlite::Session),
+    Postgres(postgres::Session),
+    Mysql(mysql::Session),
+    Files(files::Session),
+}
+
+/// See [`crate::connector::open`].
+pub(super) async fn open(source: &Source) -> Result<Session> {
     match &source.address {
-        Address::Sqlite(_) => sqlite::discover(source, contract),
-        Address::Folder(folder) => files::discover(source, contract, folder).await,
+        Address::Sqlite(path) => sqlite::open(source, path).await.map(Session::Sqlite),
+        Address::Postgres(server) => postgres::open(source, server).await.map(Session::Postgres),
+        Address::Mysql(server) => mysql::open(source, server).await.map(Session::Mysql),
+        Address::Folder(folder) => files::open_folder(source, folder).map(Session::Files),
+        Address::Store(url) => files::open_store(source, url).map(Session::Files),
     }
 }
 
-/// See [`crate::connector::read`].
-pub(super) fn read(source: &Source, contract: &Contract, snapshot: Snapshot) -> Result<Extract> {
-    match &source.address {
-        Address::Sqlite(path) => sqlite::read(source, contract, path),
-        Address::Folder(_) => files::read(source, contract, snapshot),
+impl Session {
+    /// See [`crate::connector::Session::offers`].
+    pub(super) async fn offers(&mut self, contract: &Contract) -> Result<Offer> {
+        match self {
+            Session::Files(session) => session.offers(contract).await,
+            Session::Sqlite(_) | Session::Postgres(_) | Session::Mysql(_) => Ok(Offer::Table),
+        }
     }
+
+    /// See [`crate::connector::Session::read`].
+    pub(super) async fn read(&mut self, contract: &Contract, span: &Span) -> Result<Extract> {
+        match self {
+            Session::Sqlite(session) => session.read(contract, span).await,
+            Session::Postgres(session) => session.read(contract, span).await,
+            Session::Mysql(session) => session.read(contract, span).await,
+            Session::Files(_) => Err(Error::internal("a folder was read as a table")),
+        }
+    }
+
+    /// See [`crate::connector::Session::fetch`].
+    pub(super) async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
+        match self {
+            Session::Files(session) => session.fetch(contract, file).await,
+            Session::Sqlite(_) | Session::Postgres(_) | Session::Mysql(_) => {
+                Err(Error::internal("a file of a database was asked for"))
+            }
+        }
+    }
+}
+
+/// See [`crate::connector::read_file`].
+pub(super) fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
+    files::read(source, contract, file)
 }
 
 /// Runs a reader on a thread that may block. It stops at its next batch when the extract is
@@ -53,4 +94,13 @@ fn start(work: impl FnOnce(&Outlet) -> Result<Option<Totals>> + Send + 'static) 
 /// The place for errors: `beds_hr.position`.
 fn place(source: &Source, contract: &Contract) -> String {
     format!("{}.{}", source.name, contract.entity)
+}
+
+/// The table of an entity; an error when its contract names none.
+fn table_of<'a>(source: &Source, contract: &'a Contract) -> Result<&'a str> {
+    contract.table.as_deref().ok_or_else(|| {
+        Error::config(format!("entity '{}' of system '{}' names no table", contract.entity, contract.system))
+            .at(format!("source '{}'", source.name))
+            .hint("give the entity a `table`, or the source the address of a folder")
+    })
 }

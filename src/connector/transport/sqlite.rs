@@ -2,28 +2,41 @@
 
 use crate::connector::contract::Contract;
 use crate::connector::rows::{Control, Received, Rows};
-use crate::connector::transport::{Outlet, place, start};
+use crate::connector::transport::{Outlet, place, start, table_of};
 use crate::connector::value::Cell;
-use crate::connector::{Extract, Item, Snapshot, Totals};
+use crate::connector::{Extract, Item, Span, Totals};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use futures::TryStreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Decode, Row, Sqlite, TypeInfo, ValueRef};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::runtime::Handle;
 
 /// How many rows wait between SQLite's thread and ours: enough to seldom wake each other.
 const WAITING_ROWS: usize = 256;
 
-/// A database is one snapshot: its state when it is read.
-pub(super) fn discover(source: &Source, contract: &Contract) -> Result<Vec<Snapshot>> {
-    table_of(source, contract)?;
-    Ok(vec![Snapshot { file: None }])
+/// A database file.
+#[derive(Debug)]
+pub(in crate::connector) struct Session {
+    source: Source,
+    path: PathBuf,
+}
+
+/// Opens the database at `path`.
+pub(super) async fn open(source: &Source, path: &Path) -> Result<Session> {
+    Ok(Session { source: source.clone(), path: path.into() })
+}
+
+impl Session {
+    /// Starts reading the entity's table.
+    pub(super) async fn read(&mut self, contract: &Contract, _span: &Span) -> Result<Extract> {
+        read(&self.source, contract, &self.path)
+    }
 }
 
 /// Starts reading the entity's table.
-pub(super) fn read(source: &Source, contract: &Contract, path: &Path) -> Result<Extract> {
+fn read(source: &Source, contract: &Contract, path: &Path) -> Result<Extract> {
     let table = table_of(source, contract)?.to_string();
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -124,9 +137,12 @@ fn columns(contract: &Contract, table: &str, known: &[String]) -> Result<Vec<Str
     let mut found = Vec::with_capacity(contract.columns.len());
     let mut missing = Vec::new();
     for column in &contract.columns {
-        match known.iter().find(|name| name.to_lowercase() == column.from.trim().to_lowercase()) {
+        let is_named =
+            |name: &&String| column.from.iter().any(|f| f.trim().to_lowercase() == name.to_lowercase());
+        match known.iter().find(is_named) {
             Some(name) => found.push(quoted(name)),
-            None => missing.push(format!("'{}'", column.from)),
+            None if column.optional => found.push("null".into()),
+            None => missing.push(format!("'{}'", column.from.join("' or '"))),
         }
     }
     if missing.is_empty() {
@@ -137,14 +153,6 @@ fn columns(contract: &Contract, table: &str, known: &[String]) -> Result<Vec<Str
         _ => format!("columns {} are missing from table '{table}'", missing.join(", ")),
     };
     Err(Error::contract(message).hint(format!("the table has {}", known.join(", "))))
-}
-
-fn table_of<'a>(source: &Source, contract: &'a Contract) -> Result<&'a str> {
-    contract.table.as_deref().ok_or_else(|| {
-        Error::config(format!("entity '{}' of system '{}' names no table", contract.entity, contract.system))
-            .at(format!("source '{}'", source.name))
-            .hint("give the entity a `table`, or the source the address of a folder")
-    })
 }
 
 /// An identifier, safe in SQL.
@@ -172,6 +180,7 @@ mod tests {
             force: "beds".into(),
             system: "s".into(),
             address: Address::Sqlite(path.clone()),
+            access: Default::default(),
         };
         drain(read(&source, contract, &path)?).await
     }
@@ -220,7 +229,7 @@ mod tests {
     async fn names_are_compared_without_case_and_quoted() {
         let mut contract = mixed();
         contract.table = Some("odd \"table\"".into());
-        contract.columns[2].from = "the \"name\", really".into();
+        contract.columns[2].from = vec!["the \"name\", really".into()];
         let script =
             "create table \"Odd \"\"Table\"\"\" (\"x\", Flag, \"THE \"\"Name\"\", really\", AmOuNt, id);
             insert into \"odd \"\"table\"\"\" values (0, 'Y', 'a', 1, 1)";
@@ -242,7 +251,13 @@ mod tests {
         let path = dir.path().join("source.db");
         std::fs::write(&path, "this is not a database, however long it is made to look like one").unwrap();
         let address = Address::Sqlite(path.clone());
-        let source = Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address };
+        let source = Source {
+            name: "beds_s".into(),
+            force: "beds".into(),
+            system: "s".into(),
+            address,
+            access: Default::default(),
+        };
         let error = drain(read(&source, &mixed(), &path).unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Source);
     }

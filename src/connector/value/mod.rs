@@ -19,6 +19,23 @@ pub(crate) enum Cell<'a> {
     Text(Cow<'a, str>),
     /// A database's integer.
     Int(i64),
+    /// A database's truth value.
+    Bool(bool),
+    /// A database's exact number, in units of `10^-scale`.
+    Decimal {
+        /// The digits as a whole number.
+        units: i128,
+        /// Digits behind the point.
+        scale: u8,
+    },
+    /// A database's day, as days since 1970-01-01.
+    Date(i32),
+    /// A database's time of day, in microseconds since midnight.
+    Time(i64),
+    /// A database's day and time without a zone, in microseconds since 1970 on its own clock.
+    Local(i64),
+    /// A database's instant, in microseconds since 1970, UTC.
+    Instant(i64),
     /// Text with bytes that are malformed in its encoding.
     Malformed(&'a [u8]),
     /// Bytes that are not meant to be text.
@@ -124,9 +141,9 @@ enum Kind {
     Bool,
     Int,
     Decimal(Digits, NumberForm),
-    Date(Pattern),
+    Date(Vec<Pattern>),
     Time(Pattern),
-    Timestamp(Pattern, Clock),
+    Timestamp(Vec<Pattern>, Clock),
 }
 
 impl Reader {
@@ -139,9 +156,9 @@ impl Reader {
             Type::Decimal { precision, scale, form } => {
                 Kind::Decimal(digits(&column.name, *precision, *scale)?, *form)
             }
-            Type::Date { pattern } => Kind::Date(Pattern::new(pattern)),
+            Type::Date { patterns } => Kind::Date(compiled(patterns)),
             Type::Time { pattern } => Kind::Time(Pattern::new(pattern)),
-            Type::Timestamp { pattern, zone } => Kind::Timestamp(Pattern::new(pattern), Clock::new(*zone)),
+            Type::Timestamp { patterns, zone } => Kind::Timestamp(compiled(patterns), Clock::new(*zone)),
         };
         Ok(Self {
             name: column.name.clone(),
@@ -176,6 +193,12 @@ impl Reader {
             Cell::Text(Cow::Borrowed(text)) => self.read_text(text),
             Cell::Text(Cow::Owned(text)) => self.read_text(&text).map(Value::into_owned),
             Cell::Int(number) => self.read_int(number),
+            Cell::Bool(_)
+            | Cell::Decimal { .. }
+            | Cell::Date(_)
+            | Cell::Time(_)
+            | Cell::Local(_)
+            | Cell::Instant(_) => unreachable!("the typed cells come with their first transport"),
             Cell::Malformed(bytes) => {
                 let message = format!("\"{}\" has malformed bytes", excerpt(&readable(bytes.trim_ascii())));
                 Err(Reason::new(Code::Undecodable, &self.name, message))
@@ -219,11 +242,13 @@ impl Reader {
             Kind::Decimal(digits, form) => {
                 number::decimal(trimmed, *digits, *form).map(Value::Decimal).map_err(Code::from)
             }
-            Kind::Date(pattern) => pattern.date(trimmed).map(Value::Date).ok_or(Code::NotADate),
+            Kind::Date(patterns) => {
+                patterns.iter().find_map(|p| p.date(trimmed)).map(Value::Date).ok_or(Code::NotADate)
+            }
             Kind::Time(pattern) => {
                 pattern.time(trimmed).map(|time| Value::Text(Cow::Owned(time))).ok_or(Code::NotATime)
             }
-            Kind::Timestamp(pattern, clock) => match pattern.timestamp(trimmed) {
+            Kind::Timestamp(patterns, clock) => match patterns.iter().find_map(|p| p.timestamp(trimmed)) {
                 None => Err(Code::NotATimestamp),
                 Some(local) => match clock.utc_micros(local) {
                     Ok(micros) => Ok(Value::Timestamp(micros)),
@@ -282,9 +307,11 @@ impl Reader {
             Kind::Decimal(Digits { precision, scale }, _) => {
                 format!("{text} is not a decimal({precision},{scale})")
             }
-            Kind::Date(pattern) => format!("{text} is not a date written {}", pattern.shown()),
+            Kind::Date(patterns) => format!("{text} is not a date written {}", shown(patterns)),
             Kind::Time(pattern) => format!("{text} is not a time written {}", pattern.shown()),
-            Kind::Timestamp(pattern, _) => format!("{text} is not a timestamp written {}", pattern.shown()),
+            Kind::Timestamp(patterns, _) => {
+                format!("{text} is not a timestamp written {}", shown(patterns))
+            }
         };
         Reason::new(code, &self.name, message)
     }
@@ -327,6 +354,15 @@ pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
         }
     }
     Cow::Owned(text)
+}
+
+fn compiled(patterns: &[String]) -> Vec<Pattern> {
+    patterns.iter().map(|pattern| Pattern::new(pattern)).collect()
+}
+
+/// Patterns as vendors write them.
+fn shown(patterns: &[Pattern]) -> String {
+    patterns.iter().map(Pattern::shown).collect::<Vec<_>>().join(" or ")
 }
 
 fn digits(column: &str, precision: u8, scale: i8) -> Result<Digits> {

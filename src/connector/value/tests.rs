@@ -4,7 +4,8 @@ use chrono_tz::Tz;
 fn column(ty: Type) -> Column {
     Column {
         name: "c".into(),
-        from: "C".into(),
+        from: vec!["C".into()],
+        optional: false,
         ty,
         required: false,
         one_of: Vec::new(),
@@ -19,11 +20,11 @@ fn money() -> Type {
 }
 
 fn day() -> Type {
-    Type::Date { pattern: "%d/%m/%Y".into() }
+    Type::Date { patterns: vec!["%d/%m/%Y".into()] }
 }
 
 fn clock() -> Type {
-    Type::Timestamp { pattern: "%d/%m/%Y %H:%M".into(), zone: Tz::Europe__London }
+    Type::Timestamp { patterns: vec!["%d/%m/%Y %H:%M".into()], zone: Tz::Europe__London }
 }
 
 fn words(texts: &[&str]) -> Vec<String> {

@@ -1,0 +1,64 @@
+//! Cursor values as text, and the arithmetic of their lag.
+//!
+//! Bounds are kept as the source writes them, in its own local time: comparing them there needs
+//! no conversion, and an hour that happens twice is covered by the lag.
+
+use crate::connector::contract::Lag;
+use crate::error::{Error, Result};
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+
+/// How an instant is written.
+pub(crate) const INSTANT: &str = "%Y-%m-%d %H:%M:%S%.6f";
+
+/// How a day is written.
+pub(crate) const DAY: &str = "%Y-%m-%d";
+
+/// See [`crate::connector::lowered`].
+pub(crate) fn lowered(high: &str, lag: Lag) -> Result<String> {
+    let unreadable = || {
+        Error::lake(format!("the cursor \"{high}\" of the last load does not fit the contract"))
+            .hint("pull the source with --full: it is read whole, and the cursor begins anew")
+    };
+    match lag {
+        Lag::Steps(steps) => {
+            let number: i64 = high.parse().map_err(|_| unreadable())?;
+            Ok(number.saturating_sub(i64::from(steps)).to_string())
+        }
+        Lag::Time(lag) => {
+            let lag = TimeDelta::from_std(lag).unwrap_or(TimeDelta::MAX);
+            if let Ok(instant) = NaiveDateTime::parse_from_str(high, INSTANT) {
+                let low = instant.checked_sub_signed(lag).unwrap_or(NaiveDateTime::MIN);
+                return Ok(low.format(INSTANT).to_string());
+            }
+            let day = NaiveDate::parse_from_str(high, DAY).map_err(|_| unreadable())?;
+            // A part of a day is a day: rather read twice than not at all.
+            let days = TimeDelta::days(lag.num_days() + i64::from(lag.num_seconds() % 86_400 != 0));
+            Ok(day.checked_sub_signed(days).unwrap_or(NaiveDate::MIN).format(DAY).to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn time(hours: u64) -> Lag {
+        Lag::Time(Duration::from_secs(hours * 3600))
+    }
+
+    #[test]
+    fn bounds_move_back_by_the_lag() {
+        assert_eq!(lowered("4711", Lag::Steps(11)).unwrap(), "4700");
+        assert_eq!(lowered("2026-03-29 01:30:00.000001", time(2)).unwrap(), "2026-03-28 23:30:00.000001");
+        assert_eq!(lowered("2026-03-29", time(24)).unwrap(), "2026-03-28");
+        assert_eq!(lowered("2026-03-29", time(25)).unwrap(), "2026-03-27");
+        assert_eq!(lowered("2026-03-29", time(0)).unwrap(), "2026-03-29");
+    }
+
+    #[test]
+    fn a_cursor_of_another_type_is_named() {
+        assert!(lowered("2026-03-29", Lag::Steps(1)).unwrap_err().to_string().contains("2026-03-29"));
+        assert!(lowered("x", time(1)).is_err());
+    }
+}
