@@ -5,7 +5,7 @@
 //! adds: no row of another force can be touched, because no row is read.
 
 use crate::error::{Error, Result};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use deltalake_core::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
@@ -16,12 +16,15 @@ use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::{Stream, StreamExt, TryStreamExt};
+use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
@@ -38,11 +41,25 @@ const PROPERTIES: [(&str, &str); 4] = [
     ("delta.checkpointInterval", "20"),
 ];
 
+/// The size of a data file from which on the next one is begun.
+const FILE_BYTES: NonZeroU64 = match NonZeroU64::new(128 << 20) {
+    Some(bytes) => bytes,
+    None => NonZeroU64::MIN,
+};
+
+/// Rows of a row group: what a writer holds in memory until it is full.
+const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// Rows given to the Parquet writer at once; delta-rs would cut batches into pieces of 1,024.
+const WRITE_ROWS: usize = 32 * 1024;
+
 /// A Delta table of the lake, which may not exist yet.
 #[derive(Debug, Clone)]
 pub struct Table {
     name: String,
     dir: PathBuf,
+    /// The whole machine's files.
+    machine: Arc<dyn ObjectStore>,
     /// Serialises this process's writers; other processes meet in the commit's put-if-absent.
     writer: Arc<tokio::sync::Mutex<()>>,
 }
@@ -98,8 +115,8 @@ pub enum Change {
 }
 
 impl Table {
-    pub(super) fn new(name: String, dir: PathBuf) -> Self {
-        Self { name, dir, writer: Arc::default() }
+    pub(super) fn new(name: String, dir: PathBuf, machine: Arc<dyn ObjectStore>) -> Self {
+        Self { name, dir, machine, writer: Arc::default() }
     }
 
     /// The table's name: its path in the lake.
@@ -181,9 +198,9 @@ impl Table {
         let config = WriterConfig::new(
             Arc::clone(schema),
             Vec::new(),
-            Some(writer_properties()?),
-            None,
-            None,
+            Some(writer_properties(schema)?),
+            Some(FILE_BYTES),
+            Some(WRITE_ROWS),
             snapshot.table_config().num_indexed_cols(),
             None,
         );
@@ -250,8 +267,7 @@ impl Table {
         if !self.dir.join("_delta_log").is_dir() {
             return Ok(None);
         }
-        let url = self.url()?;
-        let mut builder = DeltaTableBuilder::from_url(url).map_err(|e| self.failed("open", e))?;
+        let mut builder = self.builder()?;
         if let Some(number) = number {
             builder = builder.with_version(number);
         }
@@ -270,8 +286,9 @@ impl Table {
         }
         std::fs::create_dir_all(&self.dir).map_err(|e| self.failed("make", e))?;
         let columns = kernel_schema(&table_schema(schema, by_force)).map_err(|e| self.failed("make", e))?;
+        let log = self.builder()?.build_storage().map_err(|e| self.failed("make", e))?;
         let made = CreateBuilder::new()
-            .with_location(self.url()?)
+            .with_log_store(log)
             .with_columns(columns.fields().cloned())
             .with_partition_columns(by_force.then_some(FORCE))
             .with_configuration(PROPERTIES.map(|(k, v)| (k.to_string(), Some(v.to_string()))))
@@ -313,6 +330,12 @@ impl Table {
         changed.map(Some).map_err(|e| self.failed("commit", e))
     }
 
+    fn builder(&self) -> Result<DeltaTableBuilder> {
+        let url = self.url()?;
+        let builder = DeltaTableBuilder::from_url(url.clone()).map_err(|e| self.failed("open", e))?;
+        Ok(builder.with_storage_backend(Arc::clone(&self.machine), url))
+    }
+
     fn url(&self) -> Result<Url> {
         Url::from_directory_path(&self.dir)
             .map_err(|()| Error::lake("the lake's folder is not an absolute path").at(self.dir.display()))
@@ -334,10 +357,22 @@ fn difference(state: &DeltaTableState, files: &[DataFile]) -> Vec<Action> {
     removes.chain(adds.map(|file| Action::Add(add_action(file)))).collect()
 }
 
-/// zstd at its fastest level: the extracts are text-like, and reading is bound by decoding.
-fn writer_properties() -> Result<WriterProperties> {
+/// zstd at its fastest level: the extracts are text-like, and reading is bound by decoding. Hashes
+/// look random: a dictionary of them and statistics over them cost time and prune nothing.
+fn writer_properties(schema: &Schema) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(1).map_err(|e| Error::internal("zstd level").because(e))?;
-    Ok(WriterProperties::builder().set_compression(Compression::ZSTD(level)).build())
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+    let hashes = schema.fields().iter().filter(|f| *f.data_type() == DataType::Binary);
+    let properties = hashes.fold(properties, |properties, field| {
+        let column = ColumnPath::from(field.name().as_str());
+        properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_compression(column.clone(), Compression::UNCOMPRESSED)
+            .set_column_statistics_enabled(column, EnabledStatistics::None)
+    });
+    Ok(properties.build())
 }
 
 /// `schema` with the partition column at its end.

@@ -13,6 +13,7 @@ use delta::{Table, Version};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,10 @@ type Versions = HashMap<(String, u64), Arc<Version>>;
 #[derive(Debug, Clone)]
 pub struct Lake {
     root: PathBuf,
-    store: Arc<LocalFileSystem>,
+    /// The whole machine's files: what delta-rs wants to be given.
+    machine: Arc<dyn ObjectStore>,
+    /// The lake's own.
+    store: Arc<dyn ObjectStore>,
     tables: Arc<Mutex<HashMap<String, Table>>>,
     /// Versions are immutable, so they never go stale.
     versions: Arc<Mutex<Versions>>,
@@ -50,6 +54,13 @@ impl Writer {
         self.inner.shutdown().await.map_err(|e| self.failed(e))
     }
 
+    /// Gives the object up; what was written of it is deleted.
+    pub async fn abort(mut self) {
+        if let Err(error) = self.inner.abort().await {
+            tracing::info!(object = self.name, %error, "an unfinished object could not be deleted");
+        }
+    }
+
     fn failed(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::lake("the object could not be written").at(&self.name).because(cause)
     }
@@ -58,12 +69,19 @@ impl Writer {
 impl Lake {
     /// Opens the lake at `root`, making the folder when it is missing.
     pub fn open(root: &Path) -> Result<Self> {
+        Self::open_over(root, Arc::new(LocalFileSystem::new()))
+    }
+
+    /// The same over another store of this machine's files: the way in for stores that count,
+    /// delay or fail what is asked of them.
+    pub fn open_over(root: &Path, machine: Arc<dyn ObjectStore>) -> Result<Self> {
         let made = std::fs::create_dir_all(root).and_then(|()| root.canonicalize());
         let root =
             made.map_err(|e| Error::lake("the lake's folder cannot be made").at(root.display()).because(e))?;
-        let store = LocalFileSystem::new_with_prefix(&root)
+        let prefix = ObjectPath::from_absolute_path(&root)
             .map_err(|e| Error::lake("the lake's folder cannot be opened").at(root.display()).because(e))?;
-        Ok(Self { root, store: Arc::new(store), tables: Arc::default(), versions: Arc::default() })
+        let store = Arc::new(PrefixStore::new(Arc::clone(&machine), prefix));
+        Ok(Self { root, machine, store, tables: Arc::default(), versions: Arc::default() })
     }
 
     /// The root folder.
@@ -74,7 +92,7 @@ impl Lake {
     /// The table at `name`, its path in the lake: `raw/beds/beds_hr/position`.
     pub fn table(&self, name: &str) -> Table {
         let mut tables = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let make = || Table::new(name.to_string(), self.root.join(name));
+        let make = || Table::new(name.to_string(), self.root.join(name), Arc::clone(&self.machine));
         tables.entry(name.to_string()).or_insert_with(make).clone()
     }
 
@@ -110,8 +128,10 @@ impl Lake {
 
     /// A writer of a new object, which appears whole or not at all when it is finished.
     pub fn writer(&self, name: &str) -> Writer {
-        let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&self.store);
-        Writer { name: name.to_string(), inner: BufWriter::new(store, ObjectPath::from(name)) }
+        Writer {
+            name: name.to_string(),
+            inner: BufWriter::new(Arc::clone(&self.store), ObjectPath::from(name)),
+        }
     }
 
     /// Gives an object its name, unless there is one of that name: then it is deleted.
@@ -129,6 +149,18 @@ impl Lake {
     pub async fn get(&self, name: &str) -> Result<bytes::Bytes> {
         let read = async { self.store.get(&ObjectPath::from(name)).await?.bytes().await };
         read.await.map_err(|e| Error::lake("the object could not be read").at(name).because(e))
+    }
+
+    /// Deletes the objects directly in the folder `name`: what unfinished work left there.
+    pub async fn clear(&self, name: &str) -> Result<()> {
+        for object in self.list(name).await? {
+            let path = ObjectPath::from(name).join(object.as_str());
+            match self.store.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(e) => return Err(Error::lake("the object could not be deleted").at(path).because(e)),
+            }
+        }
+        Ok(())
     }
 
     /// The names of the objects directly in the folder `name`, sorted.
