@@ -3,9 +3,9 @@
 //! Bounds are kept as the source writes them, in its own local time: comparing them there needs
 //! no conversion, and an hour that happens twice is covered by the lag.
 
-use crate::connector::contract::Lag;
+use crate::connector::contract::{Contract, Lag, Type};
 use crate::error::{Error, Result};
-use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 /// How an instant is written.
 pub(crate) const INSTANT: &str = "%Y-%m-%d %H:%M:%S%.6f";
@@ -36,6 +36,28 @@ pub(crate) fn lowered(high: &str, lag: Lag) -> Result<String> {
             Ok(day.checked_sub_signed(days).unwrap_or(NaiveDate::MIN).format(DAY).to_string())
         }
     }
+}
+
+/// See [`crate::connector::bound`].
+pub(crate) fn bound(contract: &Contract, text: &str) -> Result<String> {
+    let ty = contract.mode.cursor().and_then(|cursor| contract.column(&cursor.column)).map(|c| &c.ty);
+    let day = |text: &str| NaiveDate::parse_from_str(text, DAY).ok();
+    let (bound, example) = match ty {
+        Some(Type::Int) => (text.parse::<i64>().ok().map(|number| number.to_string()), "4711"),
+        Some(Type::Date { .. }) => (day(text).map(|day| day.format(DAY).to_string()), "2026-03-29"),
+        Some(Type::Timestamp { .. }) => {
+            let instant = |pattern| NaiveDateTime::parse_from_str(text, pattern).ok();
+            let instant = instant("%Y-%m-%d %H:%M:%S%.f")
+                .or_else(|| instant("%Y-%m-%dT%H:%M:%S%.f"))
+                .or_else(|| day(text).map(|day| day.and_time(NaiveTime::MIN)));
+            (instant.map(|instant| instant.format(INSTANT).to_string()), "2026-03-29 01:30:00")
+        }
+        _ => return Err(Error::config("the entity has no cursor to read from")),
+    };
+    bound.ok_or_else(|| {
+        Error::config(format!("\"{text}\" is not a value of the entity's cursor"))
+            .hint(format!("for example {example}, in the source's own time"))
+    })
 }
 
 #[cfg(test)]

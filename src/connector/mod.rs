@@ -206,3 +206,29 @@ pub fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Res
 pub fn lowered(high: &str, lag: Lag) -> Result<String> {
     cursor::lowered(high, lag)
 }
+
+/// A lower bound as somebody types it, in the form of [`Totals::high`]; an error when it does not
+/// fit the contract's cursor.
+pub fn bound(contract: &Contract, text: &str) -> Result<String> {
+    cursor::bound(contract, text)
+}
+
+/// Sorts file names of an entity into the order of their states.
+pub fn file_order(_contract: &Contract, name: &str) -> Result<(String, String)> {
+    Ok((name.to_lowercase(), name.to_string()))
+}
+
+/// TEMP
+pub fn recipe(_contract: &Contract) -> String {
+    "1".into()
+}
+/// TEMP
+pub fn row_hashes(_contract: &Contract, _batch: &RecordBatch) -> Result<Vec<u128>> {
+    Err(Error::internal("temp"))
+}
+
+/// Starts reading quarantined rows of a database again, as they were received: their numbers and
+/// the JSON in which they are kept.
+pub fn read_again(source: &Source, contract: &Contract, rows: Vec<(i64, String)>) -> Result<Extract> {
+    transport::read_again(source, contract, rows)
+}

@@ -164,6 +164,23 @@ impl Table {
         Ok(history.into_iter().filter_map(|mut commit| commit.info.remove(key)).collect())
     }
 
+    /// The newest record under `key` that `wanted` accepts, of those that the latest commits hold.
+    pub async fn recorded_lately(&self, key: &str, wanted: impl Fn(&Value) -> bool) -> Result<Option<Value>> {
+        let Some(table) = self.open(None).await? else { return Ok(None) };
+        // Commits that record nothing are rare: the one that made the table, changes of its columns.
+        let mut asked = 8;
+        loop {
+            let newest: Vec<_> =
+                table.history(Some(asked)).try_collect().await.map_err(|e| self.failed("read", e))?;
+            let all = newest.len() < asked;
+            let records: Vec<Value> = newest.into_iter().filter_map(|mut c| c.info.remove(key)).collect();
+            if all || !records.is_empty() {
+                return Ok(records.into_iter().find(wanted));
+            }
+            asked *= 8;
+        }
+    }
+
     /// Deletes files that were written and will not be committed. What cannot be deleted stays
     /// where nobody reads it.
     pub async fn discard(&self, files: &[DataFile]) {
@@ -231,7 +248,8 @@ impl Table {
             CommitProperties::default().with_metadata(change.metadata).with_cleanup_expired_logs(Some(false));
         if let Some((app, number)) = &change.transaction {
             let last = state.snapshot().transaction_version(log.as_ref(), app).await;
-            if last.map_err(|e| self.failed("commit", e))? >= Some(*number) {
+            let skip = fail::eval("plant::skip-transaction-check", |_| ()).is_some();
+            if last.map_err(|e| self.failed("commit", e))? >= Some(*number) && !skip {
                 return Ok(state.version());
             }
             properties = properties.with_application_transaction(Transaction::new(app, *number));

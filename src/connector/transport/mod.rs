@@ -3,6 +3,7 @@
 mod files;
 mod mysql;
 mod postgres;
+mod received;
 mod sqlite;
 
 #[cfg(test)]
@@ -73,6 +74,11 @@ impl Session {
 /// See [`crate::connector::read_file`].
 pub(super) fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
     files::read(source, contract, file)
+}
+
+/// See [`crate::connector::read_again`].
+pub(super) fn read_again(source: &Source, contract: &Contract, rows: Vec<(i64, String)>) -> Result<Extract> {
+    Ok(received::read(source, contract, rows))
 }
 
 /// Runs a reader on a thread that may block. It stops at its next batch when the extract is
