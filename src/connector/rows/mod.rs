@@ -272,19 +272,12 @@ fn json<'r>(names: &[String], cell: &dyn Fn(usize) -> Cell<'r>) -> String {
         .map(|(at, name)| {
             let value = match cell(at) {
                 Cell::Null => "null".to_string(),
-                Cell::Text(value) => text(&value),
                 Cell::Int(value) => value.to_string(),
-                Cell::Bool(_)
-                | Cell::Decimal { .. }
-                | Cell::Date(_)
-                | Cell::Time(_)
-                | Cell::Local(_)
-                | Cell::Instant(_) => unreachable!("the typed cells come with their first transport"),
-                Cell::Malformed(bytes) => text(&readable(bytes)),
                 Cell::Blob(bytes) => {
                     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
                     format!("\"x'{digits}'\"")
                 }
+                typed => text(&typed.text()),
             };
             format!("{}:{value}", text(name))
         })

@@ -1,46 +1,21 @@
 //! Cells to typed values, and the reasons why a cell is refused.
 
+mod cell;
 pub(crate) mod moment;
 pub(crate) mod number;
+mod reason;
+mod typed;
+
+pub(crate) use cell::{Cell, readable};
+pub(crate) use reason::{Code, Reason};
 
 use crate::connector::contract::{Column, NumberForm, OPEN_END, Type};
 use crate::error::{Error, Result};
 use moment::{Clock, Pattern, Unclear};
-use number::{Digits, Fault};
+use number::Digits;
+use reason::{excerpt, quoted};
 use std::borrow::Cow;
-use std::fmt;
-
-/// One cell, as a transport or format hands it over.
-#[derive(Debug, Clone)]
-pub(crate) enum Cell<'a> {
-    /// A database's NULL.
-    Null,
-    /// Decoded text.
-    Text(Cow<'a, str>),
-    /// A database's integer.
-    Int(i64),
-    /// A database's truth value.
-    Bool(bool),
-    /// A database's exact number, in units of `10^-scale`.
-    Decimal {
-        /// The digits as a whole number.
-        units: i128,
-        /// Digits behind the point.
-        scale: u8,
-    },
-    /// A database's day, as days since 1970-01-01.
-    Date(i32),
-    /// A database's time of day, in microseconds since midnight.
-    Time(i64),
-    /// A database's day and time without a zone, in microseconds since 1970 on its own clock.
-    Local(i64),
-    /// A database's instant, in microseconds since 1970, UTC.
-    Instant(i64),
-    /// Text with bytes that are malformed in its encoding.
-    Malformed(&'a [u8]),
-    /// Bytes that are not meant to be text.
-    Blob(&'a [u8]),
-}
+use typed::Marks;
 
 /// A typed value, in the form in which the lake keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,65 +36,6 @@ pub(crate) enum Value<'a> {
     Timestamp(i64),
 }
 
-/// What is wrong with a cell or row; the first word of a reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Code {
-    Required,
-    NotABool,
-    NotANumber,
-    TooManyDigits,
-    NotADate,
-    NotATime,
-    NotATimestamp,
-    AmbiguousTime,
-    NotAccepted,
-    Undecodable,
-    RaggedRow,
-    DuplicateKey,
-}
-
-impl Code {
-    /// The word that people and queries see.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Code::Required => "required",
-            Code::NotABool => "not_a_bool",
-            Code::NotANumber => "not_a_number",
-            Code::TooManyDigits => "too_many_digits",
-            Code::NotADate => "not_a_date",
-            Code::NotATime => "not_a_time",
-            Code::NotATimestamp => "not_a_timestamp",
-            Code::AmbiguousTime => "ambiguous_time",
-            Code::NotAccepted => "not_accepted",
-            Code::Undecodable => "undecodable",
-            Code::RaggedRow => "ragged_row",
-            Code::DuplicateKey => "duplicate_key",
-        }
-    }
-}
-
-/// Why a row is bad, as `code column: message`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reason {
-    /// What is wrong.
-    pub(crate) code: Code,
-    /// Where, and the value received.
-    text: String,
-}
-
-impl Reason {
-    /// A reason about `column`; `row` stands for the row as a whole.
-    pub(crate) fn new(code: Code, column: &str, message: impl fmt::Display) -> Self {
-        Self { code, text: format!("{} {column}: {message}", code.as_str()) }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
 /// Reads the cells of one column.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -132,6 +48,8 @@ pub(crate) struct Reader {
     trim_text: bool,
     /// Whether a text has to be compared with lists before it is read.
     has_words: bool,
+    /// The same lists as moments, for cells that are no text.
+    marks: Marks,
 }
 
 /// A [`Type`], compiled for reading.
@@ -162,6 +80,7 @@ impl Reader {
         };
         Ok(Self {
             name: column.name.clone(),
+            marks: Marks::new(column, &kind),
             kind,
             required: column.required,
             one_of: column.one_of.clone(),
@@ -192,13 +111,6 @@ impl Reader {
             Cell::Null => self.missing(""),
             Cell::Text(Cow::Borrowed(text)) => self.read_text(text),
             Cell::Text(Cow::Owned(text)) => self.read_text(&text).map(Value::into_owned),
-            Cell::Int(number) => self.read_int(number),
-            Cell::Bool(_)
-            | Cell::Decimal { .. }
-            | Cell::Date(_)
-            | Cell::Time(_)
-            | Cell::Local(_)
-            | Cell::Instant(_) => unreachable!("the typed cells come with their first transport"),
             Cell::Malformed(bytes) => {
                 let message = format!("\"{}\" has malformed bytes", excerpt(&readable(bytes.trim_ascii())));
                 Err(Reason::new(Code::Undecodable, &self.name, message))
@@ -207,13 +119,7 @@ impl Reader {
                 let message = format!("{} bytes of binary data are not text", bytes.len());
                 Err(Reason::new(Code::Undecodable, &self.name, message))
             }
-        }
-    }
-
-    fn read_int<'a>(&mut self, number: i64) -> Result<Value<'a>, Reason> {
-        match &self.kind {
-            Kind::Int if !self.has_words => Ok(Value::Int(number)),
-            _ => self.read_text(&number.to_string()).map(Value::into_owned),
+            typed => self.read_typed(typed),
         }
     }
 
@@ -222,17 +128,10 @@ impl Reader {
         if trimmed.is_empty() {
             return self.missing(trimmed);
         }
-        if self.has_words {
-            if listed(&self.null, trimmed) {
-                return self.missing(trimmed);
-            }
-            if let Some(end) = self.open_end(trimmed) {
-                return Ok(end);
-            }
-            if !self.one_of.is_empty() && !self.one_of.iter().any(|known| known == trimmed) {
-                let message = format!("{} is not one of {}", quoted(trimmed), self.one_of.join(", "));
-                return Err(Reason::new(Code::NotAccepted, &self.name, message));
-            }
+        if self.has_words
+            && let Some(meant) = self.word(trimmed)
+        {
+            return meant;
         }
         match &mut self.kind {
             Kind::Text if self.trim_text => Ok(Value::Text(Cow::Borrowed(trimmed))),
@@ -250,13 +149,30 @@ impl Reader {
             }
             Kind::Timestamp(patterns, clock) => match patterns.iter().find_map(|p| p.timestamp(trimmed)) {
                 None => Err(Code::NotATimestamp),
-                Some(local) => match clock.utc_micros(local) {
+                Some(local) => match clock.utc_micros(moment::micros(local)) {
                     Ok(micros) => Ok(Value::Timestamp(micros)),
                     Err(unclear) => return Err(self.unclear_time(trimmed, unclear)),
                 },
             },
         }
         .map_err(|code| self.refused(code, trimmed))
+    }
+
+    /// What a text means by the column's lists, if they say anything about it.
+    fn word<'a>(&self, text: &str) -> Option<Result<Value<'a>, Reason>> {
+        if listed(&self.null, text) {
+            return Some(self.missing(text));
+        }
+        if listed(&self.open_ended, text)
+            && let Some(end) = self.open_end()
+        {
+            return Some(Ok(end));
+        }
+        if self.one_of.is_empty() || self.one_of.iter().any(|known| known == text) {
+            return None;
+        }
+        let message = format!("{} is not one of {}", quoted(text), self.one_of.join(", "));
+        Some(Err(Reason::new(Code::NotAccepted, &self.name, message)))
     }
 
     fn missing<'a>(&self, received: &str) -> Result<Value<'a>, Reason> {
@@ -270,13 +186,12 @@ impl Reader {
         }
     }
 
-    fn open_end<'a>(&self, text: &str) -> Option<Value<'a>> {
+    /// The end of time, for types that have one.
+    fn open_end<'a>(&self) -> Option<Value<'a>> {
         let day = moment::days(OPEN_END);
         match self.kind {
-            Kind::Date(_) if listed(&self.open_ended, text) => Some(Value::Date(day)),
-            Kind::Timestamp(..) if listed(&self.open_ended, text) => {
-                Some(Value::Timestamp(i64::from(day) * 86_400_000_000))
-            }
+            Kind::Date(_) => Some(Value::Date(day)),
+            Kind::Timestamp(..) => Some(Value::Timestamp(i64::from(day) * moment::DAY_MICROS)),
             _ => None,
         }
     }
@@ -332,30 +247,6 @@ impl Value<'_> {
     }
 }
 
-impl From<Fault> for Code {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::NotANumber => Code::NotANumber,
-            Fault::TooManyDigits => Code::TooManyDigits,
-        }
-    }
-}
-
-/// The text of bytes that may be malformed: well-formed parts as they are, others as `\xE9`.
-pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Cow::Borrowed(text);
-    }
-    let mut text = String::with_capacity(bytes.len() + 8);
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02X}"));
-        }
-    }
-    Cow::Owned(text)
-}
-
 fn compiled(patterns: &[String]) -> Vec<Pattern> {
     patterns.iter().map(|pattern| Pattern::new(pattern)).collect()
 }
@@ -384,30 +275,6 @@ fn truth(text: &str) -> Option<bool> {
 
 fn listed(words: &[String], text: &str) -> bool {
     words.iter().any(|word| word.trim().eq_ignore_ascii_case(text))
-}
-
-/// A received value as messages show it: in quotes, control characters escaped, not too long.
-fn quoted(text: &str) -> String {
-    let text = excerpt(text);
-    let mut shown = String::with_capacity(text.len() + 2);
-    shown.push('"');
-    for char in text.chars() {
-        match char.is_control() {
-            true => shown.extend(char.escape_default()),
-            false => shown.push(char),
-        }
-    }
-    shown.push('"');
-    shown
-}
-
-/// The beginning of a long text.
-fn excerpt(text: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 80;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! Dates, times and local timestamps as text.
 
-use chrono::{Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
+use chrono::{
+    DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone,
+};
 use chrono_tz::Tz;
 
 /// The number of days from the common era to 1970-01-01.
 const EPOCH_DAY: i32 = 719_163;
+
+/// The microseconds of a day.
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A chrono pattern, compiled. The common numeric forms and month abbreviations are read by
 /// hand, stricter than chrono (a year has four digits); the rest is left to chrono.
@@ -81,6 +86,12 @@ impl Pattern {
         }
     }
 
+    /// Reads a day or a local date and time, in microseconds since 1970 on the same clock.
+    pub(crate) fn moment(&self, text: &str) -> Option<i64> {
+        let day = || self.date(text).map(|days| i64::from(days) * DAY_MICROS);
+        self.timestamp(text).map(micros).or_else(day)
+    }
+
     /// The pattern as people write it: `dd/MM/yyyy`.
     pub(crate) fn shown(&self) -> String {
         let mut shown = self.chrono.clone();
@@ -106,6 +117,43 @@ impl Pattern {
 /// Days since 1970-01-01.
 pub(crate) fn days(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - EPOCH_DAY
+}
+
+/// Microseconds since 1970-01-01 00:00 on the same clock.
+pub(crate) fn micros(local: NaiveDateTime) -> i64 {
+    local.and_utc().timestamp_micros()
+}
+
+/// Whether a moment lies in the years that contracts know, 0001 to 9999.
+pub(crate) fn is_in_range(micros: i64) -> bool {
+    const FIRST: i64 = (1 - EPOCH_DAY) as i64 * DAY_MICROS;
+    const BEHIND_LAST: i64 = 2_932_897 * DAY_MICROS;
+    (FIRST..BEHIND_LAST).contains(&micros)
+}
+
+/// `2025-07-01`.
+pub(crate) fn iso_date(days: i32) -> String {
+    let date = days.checked_add(EPOCH_DAY).and_then(NaiveDate::from_num_days_from_ce_opt);
+    date.map_or_else(|| format!("day {days} since 1970"), |date| date.to_string())
+}
+
+/// `07:05:00`, with a fraction if there is one.
+pub(crate) fn iso_time(micros: i64) -> String {
+    let (sign, micros) = if micros < 0 { ("-", -micros) } else { ("", micros) };
+    let seconds = micros / 1_000_000;
+    let time = format!("{sign}{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match micros % 1_000_000 {
+        0 => time,
+        fraction => format!("{time}.{fraction:06}"),
+    }
+}
+
+/// `2025-07-01 07:05:00`, with a fraction if there is one.
+pub(crate) fn iso_local(micros: i64) -> String {
+    match DateTime::from_timestamp_micros(micros) {
+        Some(moment) => moment.format("%Y-%m-%d %H:%M:%S%.f").to_string(),
+        None => format!("{micros} microseconds since 1970"),
+    }
 }
 
 impl Fields {
@@ -231,24 +279,33 @@ impl Clock {
         self.zone
     }
 
-    /// The instant, in microseconds since 1970.
-    pub(crate) fn utc_micros(&mut self, local: NaiveDateTime) -> Result<i64, Unclear> {
-        let day = days(local.date());
+    /// The instant, in microseconds since 1970, at which the clock shows `local`, in microseconds
+    /// since its own 1970.
+    pub(crate) fn utc_micros(&mut self, local: i64) -> Result<i64, Unclear> {
+        let day = local.div_euclid(DAY_MICROS) as i32;
         let slot = day.rem_euclid(Self::REMEMBERED_DAYS) as usize;
         if let Some((known, offset)) = self.offsets[slot]
             && known == day
         {
-            return Ok(local.and_utc().timestamp_micros() - offset);
+            return Ok(local - offset);
         }
-        if let Some(offset) = self.offset_of_day(local.date()) {
+        let shown = DateTime::from_timestamp_micros(local).ok_or(Unclear::Never)?.naive_utc();
+        if let Some(offset) = self.offset_of_day(shown.date()) {
             self.offsets[slot] = Some((day, offset));
-            return Ok(local.and_utc().timestamp_micros() - offset);
+            return Ok(local - offset);
         }
-        match self.zone.from_local_datetime(&local) {
+        match self.zone.from_local_datetime(&shown) {
             MappedLocalTime::Single(instant) => Ok(instant.timestamp_micros()),
             MappedLocalTime::Ambiguous(..) => Err(Unclear::Twice),
             MappedLocalTime::None => Err(Unclear::Never),
         }
+    }
+
+    /// What the clock shows at an instant, in microseconds since its own 1970.
+    pub(crate) fn local_micros(&self, utc: i64) -> i64 {
+        let Some(instant) = DateTime::from_timestamp_micros(utc) else { return utc };
+        let offset = self.zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc();
+        utc + i64::from(offset) * 1_000_000
     }
 
     /// The offset in microseconds, if the clocks do not change on that day.
@@ -347,7 +404,7 @@ mod tests {
 
     fn utc(text: &str) -> Result<String, Unclear> {
         let local = Pattern::new("%d/%m/%Y %H:%M").timestamp(text);
-        let micros = Clock::new(Tz::Europe__London).utc_micros(local.ok_or(Unclear::Never)?)?;
+        let micros = Clock::new(Tz::Europe__London).utc_micros(micros(local.ok_or(Unclear::Never)?))?;
         Ok(chrono::DateTime::from_timestamp_micros(micros).map(|t| t.to_rfc3339()).unwrap_or_default())
     }
 
@@ -381,7 +438,7 @@ mod tests {
                 MappedLocalTime::Ambiguous(..) => Err(Unclear::Twice),
                 MappedLocalTime::None => Err(Unclear::Never),
             };
-            assert_eq!(clock.utc_micros(local), expect, "{local}");
+            assert_eq!(clock.utc_micros(micros(local)), expect, "{local}");
         }
     }
 

@@ -61,6 +61,19 @@ pub(crate) fn whole(text: &str) -> Result<i64, Fault> {
     }
 }
 
+/// The same number in the units of `digits`; `None` when it does not fit them exactly.
+pub(crate) fn rescaled(units: i128, scale: u8, digits: Digits) -> Option<i128> {
+    let units = match scale.checked_sub(digits.scale) {
+        None | Some(0) => units.checked_mul(10i128.checked_pow(u32::from(digits.scale - scale))?)?,
+        Some(_) if units == 0 => 0,
+        Some(surplus) => {
+            let unit = 10i128.checked_pow(u32::from(surplus))?;
+            (units % unit == 0).then_some(units / unit)?
+        }
+    };
+    (units.unsigned_abs() < 10u128.pow(u32::from(digits.precision))).then_some(units)
+}
+
 /// Writes units of `10^-scale` as plain decimal text with all digits of the scale.
 pub(crate) fn render(units: i128, scale: u8) -> String {
     let sign = if units < 0 { "-" } else { "" };
@@ -226,6 +239,24 @@ mod tests {
         ] {
             assert_eq!(whole(text), expect, "{text:?}");
         }
+    }
+
+    #[test]
+    fn numbers_change_their_scale_exactly_or_not_at_all() {
+        let check = |units, scale, precision, to, expect| {
+            assert_eq!(rescaled(units, scale, Digits { precision, scale: to }), expect, "{units} {scale}");
+        };
+        check(150, 2, 9, 4, Some(15_000));
+        check(-150, 2, 9, 1, Some(-15));
+        check(155, 2, 9, 1, None);
+        check(0, 255, 9, 1, Some(0));
+        check(1, 255, 9, 1, None);
+        check(99_999, 0, 5, 0, Some(99_999));
+        check(100_000, 0, 5, 0, None);
+        check(5, 0, 2, 2, None);
+        check(10i128.pow(38) - 1, 0, 38, 0, Some(10i128.pow(38) - 1));
+        check(i128::MIN, 0, 38, 0, None);
+        check(i128::MAX, 0, 38, 2, None);
     }
 
     #[test]

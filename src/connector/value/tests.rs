@@ -169,3 +169,111 @@ fn impossible_decimals_are_refused_before_reading() {
         assert!(Reader::new(&column(ty), false).is_err(), "decimal({precision},{scale})");
     }
 }
+
+#[track_caller]
+fn typed(column: &Column, cell: Cell<'static>, expect: Result<Value<'static>, &str>) {
+    assert_eq!(read(column, cell.clone()), expect.map_err(str::to_string), "{cell:?}");
+}
+
+fn units(units: i128, scale: u8) -> Cell<'static> {
+    Cell::Decimal { units, scale }
+}
+
+/// 2025-07-01, as days.
+const JULY: i32 = 20_270;
+
+/// Microseconds of 2025-07-01 12:00.
+const NOON: i64 = JULY as i64 * 86_400_000_000 + 43_200_000_000;
+
+#[test]
+fn typed_numbers_are_exact() {
+    let (money, int, text) = (column(money()), column(Type::Int), column(Type::Text));
+    typed(&money, units(150, 2), Ok(Value::Decimal(15_000)));
+    typed(&money, units(150_000, 5), Ok(Value::Decimal(15_000)));
+    typed(&money, Cell::Int(-7), Ok(Value::Decimal(-70_000)));
+    typed(&money, units(1, 5), Err("too_many_digits c: \"0.00001\" does not fit a decimal(9,4)"));
+    typed(&money, Cell::Int(100_000), Err("too_many_digits c: \"100000\" does not fit a decimal(9,4)"));
+    typed(&int, units(3700, 2), Ok(Value::Int(37)));
+    typed(&int, units(3750, 2), Err("not_a_number c: \"37.50\" is not a whole number"));
+    let most = "18446744073709551615";
+    let message = format!("too_many_digits c: \"{most}\" does not fit a whole number of 64 bits");
+    typed(&int, units(most.parse().unwrap(), 0), Err(&message));
+    typed(&text, units(-150, 2), Ok(Value::Text("-1.50".into())));
+    typed(&text, Cell::Int(7), Ok(Value::Text("7".into())));
+    typed(&column(day()), Cell::Int(7), Err("not_a_date c: \"7\" is not a date written dd/MM/yyyy"));
+}
+
+#[test]
+fn typed_truth_values() {
+    typed(&column(Type::Bool), Cell::Bool(true), Ok(Value::Bool(true)));
+    typed(&column(Type::Bool), Cell::Int(0), Ok(Value::Bool(false)));
+    typed(&column(Type::Bool), units(1, 0), Ok(Value::Bool(true)));
+    typed(&column(Type::Text), Cell::Bool(false), Ok(Value::Text("false".into())));
+    typed(&column(Type::Int), Cell::Bool(true), Err("not_a_number c: \"true\" is not a whole number"));
+}
+
+#[test]
+fn typed_days_and_moments() {
+    let (day, clock, text) = (column(day()), column(clock()), column(Type::Text));
+    let midnight = i64::from(JULY) * 86_400_000_000;
+    typed(&day, Cell::Date(JULY), Ok(Value::Date(JULY)));
+    typed(&day, Cell::Local(midnight), Ok(Value::Date(JULY)));
+    typed(&day, Cell::Local(NOON), Err("not_a_date c: \"2025-07-01 12:00:00\" is not a date written dd/MM/yyyy"));
+    let instant = "not_a_date c: \"2025-07-01 00:00:00Z\" is not a date written dd/MM/yyyy";
+    typed(&day, Cell::Instant(midnight), Err(instant));
+    typed(&clock, Cell::Local(NOON), Ok(Value::Timestamp(NOON - 3_600_000_000)));
+    typed(&clock, Cell::Date(JULY), Ok(Value::Timestamp(midnight - 3_600_000_000)));
+    typed(&clock, Cell::Instant(NOON + 1), Ok(Value::Timestamp(NOON + 1)));
+    let autumn = 1_761_442_200_000_000;
+    let twice = "ambiguous_time c: \"2025-10-26 01:30:00\" happens twice in Europe/London";
+    typed(&clock, Cell::Local(autumn), Err(twice));
+    typed(&clock, Cell::Instant(autumn), Ok(Value::Timestamp(autumn)));
+    typed(&text, Cell::Date(JULY), Ok(Value::Text("2025-07-01".into())));
+    typed(&text, Cell::Local(NOON + 250_000), Ok(Value::Text("2025-07-01 12:00:00.250".into())));
+    typed(&text, Cell::Instant(NOON), Ok(Value::Text("2025-07-01 12:00:00Z".into())));
+    // The years 0000 and 10000.
+    typed(&day, Cell::Date(-719_163), Err("not_a_date c: \"0000-12-31\" is not a date written dd/MM/yyyy"));
+    assert!(read(&day, Cell::Date(2_932_897)).is_err());
+    assert!(read(&day, Cell::Date(i32::MAX)).is_err());
+    assert!(read(&clock, Cell::Local(i64::MAX)).is_err());
+    assert!(read(&clock, Cell::Instant(i64::MIN)).is_err());
+}
+
+#[test]
+fn typed_times_of_day() {
+    let time = column(Type::Time { pattern: "%H:%M".into() });
+    typed(&time, Cell::Time(25_500_000_000), Ok(Value::Text("07:05:00".into())));
+    typed(&time, Cell::Time(0), Ok(Value::Text("00:00:00".into())));
+    for (micros, shown) in [
+        (86_400_000_000, "24:00:00"),
+        (-1_000_000, "-00:00:01"),
+        (250_000, "00:00:00.250000"),
+        (3_020_399_000_000, "838:59:59"),
+    ] {
+        let message = format!("not_a_time c: \"{shown}\" is not a time written HH:mm");
+        typed(&time, Cell::Time(micros), Err(&message));
+    }
+    typed(&column(Type::Text), Cell::Time(250_000), Ok(Value::Text("00:00:00.250000".into())));
+}
+
+#[test]
+fn words_mean_the_same_moments_in_typed_cells() {
+    let mut day = column(day());
+    day.open_ended = words(&["31/12/4712", "infinity"]);
+    day.null = words(&["1900-01-01"]);
+    let end = Ok(Value::Date(moment::days(OPEN_END)));
+    typed(&day, Cell::Date(1_001_786), end.clone());
+    typed(&day, Cell::Text("infinity".into()), end);
+    typed(&day, Cell::Local(-25_567 * 86_400_000_000), Ok(Value::Null));
+    typed(&day, Cell::Date(JULY), Ok(Value::Date(JULY)));
+    let mut clock = column(clock());
+    clock.null = words(&["01/07/2025 12:00"]);
+    typed(&clock, Cell::Local(NOON), Ok(Value::Null));
+    typed(&clock, Cell::Instant(NOON - 3_600_000_000), Ok(Value::Null));
+    typed(&clock, Cell::Instant(NOON), Ok(Value::Timestamp(NOON)));
+    let mut grade = column(Type::Int);
+    (grade.null, grade.one_of) = (words(&["-1"]), words(&["1", "2"]));
+    typed(&grade, Cell::Int(-1), Ok(Value::Null));
+    typed(&grade, units(20, 1), Err("not_accepted c: \"2.0\" is not one of 1, 2"));
+    typed(&grade, Cell::Int(3), Err("not_accepted c: \"3\" is not one of 1, 2"));
+}
