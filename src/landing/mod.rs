@@ -69,11 +69,13 @@ pub enum Landed {
 }
 
 /// Lands what `extract` brings. Nothing is written unless the extract reaches its end; the rows
-/// become visible in one commit.
+/// become visible in one commit. For whoever holds the run's lock: files that no commit names are
+/// taken for what a crash left behind.
 pub async fn land(lake: &Lake, task: Task<'_>, extract: Extract) -> Result<Landed> {
     let Task { place, contract, covers, file, .. } = task;
     let table = lake.table(&place.table());
     let open = table.version(None).await?;
+    table.clear_orphans(open.as_ref())?;
     let stamp = Stamp {
         schema: schema::raw_schema(contract, open.as_ref(), place)?,
         load: table.transaction(&place.table(), None).await?.unwrap_or(0) + 1,
@@ -236,9 +238,9 @@ impl Outcome {
     }
 }
 
-/// Deletes what unfinished pulls of a source left behind; for whoever holds the run's lock.
-pub async fn tidy(lake: &Lake, place: &Place) -> Result<()> {
-    lake.clear(&keep::incoming(place)).await
+/// Deletes files that unfinished pulls of a source left half-received; for whoever holds the run's lock.
+pub fn tidy(lake: &Lake, place: &Place) -> Result<()> {
+    lake.clear(&keep::incoming(place))
 }
 
 /// Whether a file that is read in this mode shows all of the source, only itself, or changes.

@@ -46,9 +46,9 @@ pub(super) fn place(source: &Source, contract: &Contract) -> Place {
 }
 
 /// Deletes what unfinished pulls of the source left behind.
-pub(super) async fn tidy(hub: &Hub, source: &Source) -> Result<()> {
+pub(super) fn tidy(hub: &Hub, source: &Source) -> Result<()> {
     let place = Place { force: source.force.clone(), source: source.name.clone(), entity: String::new() };
-    landing::tidy(&hub.lake, &place).await
+    landing::tidy(&hub.lake, &place)
 }
 
 /// Lands what is news of an entity.

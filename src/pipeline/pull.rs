@@ -64,7 +64,7 @@ impl Pull<'_> {
     /// the remaining ones are still tried.
     async fn one(&self, source: &Source) -> Result<Option<String>> {
         let Some(system) = self.hub.project.systems.get(&source.system) else { return Ok(None) };
-        entity::tidy(self.hub, source).await?;
+        entity::tidy(self.hub, source)?;
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(BACKOFF)
             .with_max_delay(BACKOFF_MAX)
