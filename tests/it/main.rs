@@ -12,8 +12,10 @@
 mod check;
 mod crash;
 mod demo;
+mod faults;
 mod flight;
 mod hub;
 mod path;
+mod pulled;
 mod support;
 mod tidy;
