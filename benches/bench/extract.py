@@ -1,6 +1,6 @@
 """(a) Two tables of a PostgreSQL database into Parquet."""
 
-from bench.contest import REPEATS, Contestant, contest, muster, peer, say
+from bench.contest import Contestant, contest, muster, peer, say
 from bench.data import Data
 from bench.postgres import Postgres
 from bench.project import PASSWORD, Entity
@@ -47,8 +47,7 @@ def one(block: Block, server: Postgres, data: Data, measured: Table) -> None:
         muster(entity(server, measured), environment=secret(server)),
         peer("DuckDB", "with_duckdb", "extract", measured.name, **common),
         peer("ADBC → pyarrow", "with_adbc", "extract", measured.name, **common),
-        # Minutes for millions of rows: fewer repetitions, and an end.
-        peer("dlt", "with_dlt", "extract", measured.name, repeats=min(2, REPEATS),
+        peer("dlt", "with_dlt", "extract", measured.name,
              written=f"{{out}}/lake/raw/{measured.name}/*.parquet", **common),
     ]
     results = contest(contestants, measured.name, expected, data.work)

@@ -103,8 +103,10 @@ def rows_of(data: Data, where: str) -> int:
 
 def current(raw: pathlib.Path) -> str:
     """The newest row of each key."""
-    newest = f"row_number() over (partition by {', '.join(LINEITEM.key)} order by _load desc) = 1"
-    return f"(select * from read_parquet('{raw}/*.parquet') where _op = 'upsert' qualify {newest})"
+    rows = f"read_parquet('{raw}/*.parquet')"
+    same_key = " and ".join(f"later.{name} = r.{name}" for name in LINEITEM.key)
+    later = f"select 1 from {rows} as later where later._load > 1 and later._load > r._load and {same_key}"
+    return f"(select * from {rows} as r where r._op = 'upsert' and not exists ({later}))"
 
 
 def lines(results: dict[str, dict[str, Result]]) -> list[list[str]]:
