@@ -23,15 +23,15 @@ class Postgres:
     def __init__(self, folder: pathlib.Path):
         # The server refuses to run as root, and another user cannot enter root's home.
         self.as_user: list[str] = []
-        self.folder = folder / "postgres"
-        if os.geteuid() == 0:
+        root = os.geteuid() == 0
+        self.folder = pathlib.Path("/var/tmp/muster-bench") / folder.name if root else folder / "postgres"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if root:
             user = "postgres" if known("postgres") else "nobody"
             self.as_user = ["runuser", "-u", user, "--"]
-            self.folder = pathlib.Path("/var/tmp/muster-bench") / folder.name
-            self.folder.mkdir(parents=True, exist_ok=True)
             shutil.chown(self.folder, user)
         self.data = self.folder / "data"
-        self.secret = folder / "postgres.password"
+        self.secret = self.folder / "password"
 
     def __enter__(self) -> "Postgres":
         if not (self.data / "PG_VERSION").exists():
