@@ -4,9 +4,9 @@ smaller or the repetitions fewer than what the README promises."""
 import fcntl
 import os
 import pathlib
+import shutil
 import signal
 import sys
-import tempfile
 
 from bench import extract, files, incremental, limits
 from bench.contest import REPEATS
@@ -22,19 +22,29 @@ def main(names: list[str]) -> int:
     scale = float(os.environ.get("SCALE", "1"))
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "muster" / "bench"
     cache.mkdir(parents=True, exist_ok=True)
-    failed = False
-    with (cache / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=cache) as work:
+    with (cache / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit("another measurement is running; two at once measure each other")
-        data = Data.at(scale, cache, pathlib.Path(work))
-        for name in names:
-            block = SUITES[name].run(data)
-            print(f"\n{block.text()}\n", flush=True)
-            if scale == 1 and REPEATS >= LEAST_REPEATS:
-                block.write()
-            failed |= any(result.failure for group in block.results.values() for result in group.values())
+        work = cache / "work"
+        # Left behind by a run that was killed.
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            return run(names, Data.at(scale, cache, work))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def run(names: list[str], data: Data) -> int:
+    failed = False
+    for name in names:
+        block = SUITES[name].run(data)
+        print(f"\n{block.text()}\n", flush=True)
+        if data.scale == 1 and REPEATS >= LEAST_REPEATS:
+            block.write()
+        failed |= any(result.failure for group in block.results.values() for result in group.values())
     return 1 if failed else 0
 
 
