@@ -4,7 +4,7 @@ mod batch;
 pub mod contract;
 mod cursor;
 mod format;
-mod hash;
+pub mod hash;
 mod rows;
 #[cfg(test)]
 mod testing;
@@ -151,7 +151,7 @@ impl Extract {
 /// - `_file` Utf8: the file's name, null for databases
 /// - `_key_hash` Binary: 16 bytes over the key; for a bad row over its raw text and occurrence,
 ///   so that good and bad rows never share one
-/// - `_row_hash` Binary: 16 bytes over all typed values; for a bad row over its raw text
+/// - `_row_hash` Binary: 16 bytes over all typed values (see [`hash`]); for a bad row over its raw text
 /// - `_claimed_key` Binary: for a bad row whose key could be read, the hash of that key
 /// - `_errors` List<Utf8>: empty for a good row, else every reason as `code column: message`
 /// - `_raw` Utf8: the text as received, for bad rows only
