@@ -218,13 +218,15 @@ pub fn file_order(_contract: &Contract, name: &str) -> Result<(String, String)> 
     Ok((name.to_lowercase(), name.to_string()))
 }
 
-/// TEMP
-pub fn recipe(_contract: &Contract) -> String {
-    "1".into()
+/// What the row hashes of `contract` are made of; under another text they must be made anew.
+pub fn recipe(contract: &Contract) -> String {
+    hash::recipe(contract)
 }
-/// TEMP
-pub fn row_hashes(_contract: &Contract, _batch: &RecordBatch) -> Result<Vec<u128>> {
-    Err(Error::internal("temp"))
+
+/// The `_row_hash` of each row of `batch`, which has the contract's columns; one that is missing
+/// counts as null.
+pub fn row_hashes(contract: &Contract, batch: &RecordBatch) -> Result<Vec<u128>> {
+    hash::rows(contract, batch)
 }
 
 /// Starts reading quarantined rows of a database again, as they were received: their numbers and

@@ -16,6 +16,7 @@ mod faults;
 mod flight;
 mod hub;
 mod path;
+mod pull;
 mod pulled;
 mod support;
 mod tidy;

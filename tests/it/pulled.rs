@@ -5,7 +5,7 @@ use crate::support::sqlite;
 use datafusion::prelude::SessionContext;
 use muster::hub::Hub;
 use muster::lake::Lake;
-use muster::lake::raw::{self, Place};
+use muster::lake::raw::{self, Load, Place};
 use muster::lake::snapshot::SnapshotTable;
 use muster::pipeline::{self, pull::Wish};
 use muster::project::{self, Library};
@@ -44,7 +44,7 @@ force = "beds"
 system = "till"
 "#;
 
-const COLUMNS: &str = r#"
+pub const COLUMNS: &str = r#"
 [entities.payment.columns]
 id = { type = "int", required = true }
 amount = { type = "decimal(18,2)" }
@@ -82,14 +82,10 @@ impl Story {
         let teller = Teller { story: self, folder: tempfile::tempdir().expect("a folder") };
         let address = if self.is_table() { "sqlite:till.db" } else { "file:drop" };
         teller.write("muster.toml", &format!("{PROJECT}address = \"{address}\"\n"));
-        let connector = format!(
-            "system = \"till\"\nvendor = \"Tests\"\n\n[entities.payment]\ntotals = [\"amount\"]\n{}{COLUMNS}",
-            self.contract()
-        );
-        teller.write("connectors/till/connector.toml", &connector);
+        teller.agree(self.contract(), COLUMNS);
         std::fs::create_dir(teller.dir().join("drop")).expect("a folder");
         if self.is_table() {
-            teller.sql("create table PAYMENT (ID, AMOUNT, PAYEE, SEEN)").await;
+            teller.sql("create table PAYMENT (ID integer, AMOUNT, PAYEE, SEEN integer)").await;
         }
         teller
     }
@@ -114,13 +110,29 @@ impl Teller {
         self.dir().join("lake")
     }
 
-    fn write(&self, name: &str, text: &str) {
+    /// Gives the source another contract.
+    pub fn agree(&self, contract: &str, columns: &str) {
+        let connector = format!(
+            "system = \"till\"\nvendor = \"Tests\"\n\n[entities.payment]\ntotals = [\"amount\"]\n{contract}{columns}"
+        );
+        self.write("connectors/till/connector.toml", &connector);
+    }
+
+    /// Opens the project as a new process would, without the built-in library: it is not part of
+    /// the story, and reading it takes longest.
+    pub async fn hub(&self, lake: Lake) -> Hub {
+        let project = project::load_with(self.dir(), &Library::empty());
+        let project = project.unwrap_or_else(|p| panic!("{}", muster::error::Error::from(p)));
+        Hub::open_over(project, lake).await.expect("an open hub")
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
         let path = self.dir().join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, text).expect("a written file");
     }
 
-    async fn sql(&self, text: &str) {
+    pub async fn sql(&self, text: &str) {
         sqlite(&self.dir().join("till.db"), text).await;
     }
 
@@ -160,16 +172,24 @@ impl Teller {
 
     /// Pulls once, without retries; why it failed.
     pub async fn pull_into(&self, lake: Lake) -> Result<(), String> {
-        // Without the built-in library: it is not part of the story, and reading it takes longest.
-        let project = project::load_with(self.dir(), &Library::empty()).map_err(|p| muster::error::Error::from(p).to_string())?;
-        let hub = Hub::open_over(project, lake).await.map_err(|e| e.to_string())?;
+        self.pull_with(lake, Wish::default()).await
+    }
+
+    /// The same with a wish.
+    pub async fn pull_with(&self, lake: Lake, wish: Wish) -> Result<(), String> {
+        let hub = self.hub(lake).await;
         let sources: Vec<_> = hub.project.sources.values().collect();
-        let pulled = pipeline::run::pull(&hub, &sources, 0, Wish::default(), &|_| {}).await;
-        match pulled {
+        match pipeline::run::pull(&hub, &sources, 0, wish, &|_| {}).await {
             Ok(failures) if failures.is_empty() => Ok(()),
-            Ok(failures) => Err(format!("{failures:?}")),
+            Ok(failures) => Err(failures.into_values().collect::<Vec<_>>().join("; ")),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// The loads so far, newest first.
+    pub async fn loads(&self) -> Vec<Load> {
+        let lake = Lake::open(&self.lake()).expect("a lake");
+        raw::loads(&lake, &till(), None).await.expect("records")
     }
 
     /// Every row of raw but for its instant, sorted.
@@ -187,6 +207,11 @@ impl Teller {
     }
 }
 
+/// Where raw keeps the source's only entity.
+pub fn till() -> Place {
+    Place { force: "beds".into(), source: "beds_till".into(), entity: "payment".into() }
+}
+
 /// What is wrong with raw, compared with the rows it should hold.
 pub async fn violations(teller: &Teller, expected: &[String]) -> Vec<String> {
     let mut found = Vec::new();
@@ -197,8 +222,8 @@ pub async fn violations(teller: &Teller, expected: &[String]) -> Vec<String> {
         found.push(format!("raw differs: {missing} lines missing, {extra} lines too many"));
     }
     let lake = Lake::open(&teller.lake()).expect("a lake");
-    let place = Place { force: "beds".into(), source: "beds_till".into(), entity: "payment".into() };
-    let loads = raw::loads(&lake, &place, None).await.expect("records");
+    let place = till();
+    let loads = teller.loads().await;
     let numbers: Vec<i64> = loads.iter().rev().map(|load| load.load).collect();
     let contiguous: Vec<i64> = (1..=numbers.len() as i64).collect();
     if numbers != contiguous {
