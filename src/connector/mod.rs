@@ -4,7 +4,7 @@ mod batch;
 pub mod contract;
 mod cursor;
 mod format;
-mod hash;
+pub mod hash;
 mod rows;
 #[cfg(test)]
 mod testing;
@@ -153,7 +153,7 @@ impl Extract {
 /// - `_file` Utf8: the file's name, null for databases
 /// - `_key_hash` Binary: 16 bytes over the key; for a bad row over its raw text and occurrence,
 ///   so that good and bad rows never share one
-/// - `_row_hash` Binary: 16 bytes over all typed values; for a bad row over its raw text
+/// - `_row_hash` Binary: 16 bytes over all typed values (see [`hash`]); for a bad row over its raw text
 /// - `_claimed_key` Binary: for a bad row whose key could be read, the hash of that key
 /// - `_errors` List<Utf8>: empty for a good row, else every reason as `code column: message`
 /// - `_raw` Utf8: the text as received, for bad rows only
@@ -220,13 +220,15 @@ pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
     transport::file_order(contract, name)
 }
 
-/// TEMP
-pub fn recipe(_contract: &Contract) -> String {
-    "1".into()
+/// What the row hashes of `contract` are made of; under another text they must be made anew.
+pub fn recipe(contract: &Contract) -> String {
+    hash::recipe(contract)
 }
-/// TEMP
-pub fn row_hashes(_contract: &Contract, _batch: &RecordBatch) -> Result<Vec<u128>> {
-    Err(Error::internal("temp"))
+
+/// The `_row_hash` of each row of `batch`, which has the contract's columns; one that is missing
+/// counts as null.
+pub fn row_hashes(contract: &Contract, batch: &RecordBatch) -> Result<Vec<u128>> {
+    hash::rows(contract, batch)
 }
 
 /// Starts reading quarantined rows of a database again, as they were received: their numbers and

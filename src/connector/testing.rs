@@ -36,7 +36,8 @@ impl Got {
     }
 }
 
-fn shown(batch: &RecordBatch, at: usize) -> String {
+/// One row, as in [`Got::rows`].
+pub(crate) fn shown(batch: &RecordBatch, at: usize) -> String {
     let row = batch.column(0).as_primitive::<Int64Type>().value(at);
     let reasons = batch.column(5).as_list::<i32>().value(at);
     let value = |column: usize| match batch.column(column).is_null(at) {

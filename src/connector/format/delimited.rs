@@ -2,7 +2,7 @@
 
 use crate::connector::contract::{Contract, Encoding};
 use crate::connector::format::{Emit, ends_line, line_ends};
-use crate::connector::rows::{Received, Rows, decoded};
+use crate::connector::rows::{Received, Rows};
 use crate::connector::value::Cell;
 use crate::error::{Error, Result};
 use csv::ByteRecord;
@@ -50,7 +50,7 @@ pub(super) fn read(
     };
     while let Some((line, bytes)) = records.next()? {
         let record = &records.record;
-        let received = Received::Line(bytes, dialect.encoding);
+        let received = Received::Line(bytes);
         if record.len() == width {
             let cell = |at: usize| cell(record.get(places[at]).unwrap_or_default(), dialect.encoding);
             rows.push(line, received, &cell)?;
@@ -108,14 +108,14 @@ fn cell(bytes: &[u8], encoding: Encoding) -> Cell<'_> {
             Ok(text) => Cell::Text(text.into()),
             Err(_) => Cell::Malformed(bytes),
         },
-        Encoding::Windows1252 | Encoding::Utf16 => Cell::Text(decoded(bytes, encoding)),
+        Encoding::Windows1252 | Encoding::Utf16 => Cell::Text(String::from_utf8_lossy(bytes)),
     }
 }
 
 /// The number of cells of the header, and where each contract column is among them.
 fn columns(contract: &Contract, header: &ByteRecord, encoding: Encoding) -> Result<(usize, Vec<usize>)> {
     let names: Vec<String> =
-        header.iter().map(|name| decoded(name, encoding).trim().to_lowercase()).collect();
+        header.iter().map(|name| String::from_utf8_lossy(name).trim().to_lowercase()).collect();
     let mut places = Vec::with_capacity(contract.columns.len());
     let mut missing = Vec::new();
     for column in &contract.columns {

@@ -24,7 +24,7 @@ pub(super) fn read(
         let (bytes, after) = rest.split_at(length);
         rest = after.strip_prefix(b"\r\n").unwrap_or(after.get(1..).unwrap_or_default());
         if !bytes.trim_ascii().is_empty() {
-            let received = Received::Line(bytes, encoding);
+            let received = Received::Line(bytes);
             let record = Record::new(bytes, encoding);
             if record.from(width).trim().is_empty() {
                 rows.push(line, received, &|at| record.cell(places[at]))?;

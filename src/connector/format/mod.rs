@@ -4,7 +4,8 @@ mod delimited;
 mod fixed;
 mod trailer;
 
-use crate::connector::contract::{Contract, FileFormat, FileLayout};
+use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout};
+use std::borrow::Cow;
 use crate::connector::rows::Rows;
 use crate::connector::{SourceFile, Totals};
 use crate::error::{Error, Result};
@@ -26,22 +27,24 @@ pub(crate) fn read(
     let bytes: &[u8] = &bytes;
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let (body, control) = trailer::cut(contract, layout, body).map_err(|error| error.at(at))?;
+    let body = decoded(body, layout.encoding);
+    let body: &[u8] = &body;
     let is_fixed = layout.format == FileFormat::Fixed;
     let mut rows = Rows::new(contract, at, Some(file.name.clone()), is_fixed, control)?;
     let finished = match layout.format {
         FileFormat::Delimited { delimiter, quote, header } => {
-            let dialect = delimited::Dialect { delimiter, quote, header, encoding: layout.encoding };
+            let dialect = delimited::Dialect { delimiter, quote, header, encoding: crate::connector::contract::Encoding::Utf8 };
             delimited::read(contract, dialect, body, at, &mut rows, emit)?
         }
-        FileFormat::Fixed => fixed::read(contract, layout.encoding, body, &mut rows, emit)?,
+        FileFormat::Fixed => fixed::read(contract, crate::connector::contract::Encoding::Utf8, body, &mut rows, emit)?,
     };
     if !finished {
         return Ok(None);
     }
-    if let Some(batch) = rows.last_batch()?
-        && !emit(batch)
-    {
-        return Ok(None);
+    while let Some(batch) = rows.last_batch()? {
+        if !emit(batch) {
+            return Ok(None);
+        }
     }
     rows.totals().map(Some)
 }
@@ -53,6 +56,19 @@ fn line_ends(bytes: &[u8]) -> i64 {
     i64::try_from(count(b'\n') + count(b'\r') - pairs).unwrap_or(i64::MAX)
 }
 
+/// The bytes as UTF-8.
+fn decoded(bytes: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
+    match encoding {
+        Encoding::Utf8 => Cow::Borrowed(bytes),
+        Encoding::Windows1252 => owned(encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0),
+        Encoding::Utf16 => owned(encoding_rs::UTF_16LE.decode(bytes).0),
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    Cow::Owned(text.into_owned().into_bytes())
+}
+
 /// Whether a byte is part of a line end.
 fn ends_line(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
@@ -60,3 +76,4 @@ fn ends_line(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests;
+

@@ -2,7 +2,7 @@
 
 use crate::connector::contract::{Contract, FileLayout, NumberForm, Trailer, TrailerPart, Type};
 use crate::connector::format::ends_line;
-use crate::connector::rows::{Control, decoded};
+use crate::connector::rows::Control;
 use crate::connector::value::number::{self, Digits};
 use crate::error::{Error, Result};
 
@@ -17,8 +17,8 @@ pub(super) fn cut<'a>(
     };
     let end = body.trim_ascii_end();
     let start = end.iter().rposition(|byte| ends_line(*byte)).map_or(0, |at| at + 1);
-    let line = decoded(&end[start..], layout.encoding);
-    match parse(contract, trailer, line.trim()) {
+    let line = crate::connector::format::decoded(&end[start..], layout.encoding);
+    match parse(contract, trailer, String::from_utf8_lossy(&line).trim()) {
         Some(control) => Ok((&body[..start], control)),
         None => {
             let message = format!("the last line is not the trailer '{}'", shown(trailer));

@@ -95,10 +95,10 @@ async fn read_table(
             return Ok(None);
         }
     }
-    if let Some(batch) = rows.last_batch()?
-        && outlet.send(Ok(Item::Batch(batch))).await.is_err()
-    {
-        return Ok(None);
+    while let Some(batch) = rows.last_batch()? {
+        if outlet.send(Ok(Item::Batch(batch))).await.is_err() {
+            return Ok(None);
+        }
     }
     rows.totals().map(Some)
 }
