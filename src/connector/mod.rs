@@ -11,6 +11,8 @@ mod testing;
 mod transport;
 mod value;
 
+pub use transport::FileOrder;
+
 use crate::connector::contract::{Contract, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
@@ -213,9 +215,9 @@ pub fn bound(contract: &Contract, text: &str) -> Result<String> {
     cursor::bound(contract, text)
 }
 
-/// Sorts file names of an entity into the order of their states.
-pub fn file_order(_contract: &Contract, name: &str) -> Result<(String, String)> {
-    Ok((name.to_lowercase(), name.to_string()))
+/// Where a file of this name stands among the files of its entity.
+pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
+    transport::file_order(contract, name)
 }
 
 /// What the row hashes of `contract` are made of; under another text they must be made anew.

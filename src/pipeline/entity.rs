@@ -204,7 +204,9 @@ fn news(file: &SourceFile, contract: &Contract, loads: &[Load]) -> Result<News> 
     }
     let Some(last) = loads.first() else { return Ok(News::New) };
     let newest = last.file.as_deref().unwrap_or_default();
-    let is_older = connector::file_order(contract, &file.name)? < connector::file_order(contract, newest)?;
+    let order = connector::file_order(contract, &file.name)?;
+    // What was landed under another order, or from a table, is not later than anything.
+    let is_older = connector::file_order(contract, newest).is_ok_and(|newest| order < newest);
     Ok(match is_older {
         true if loads.iter().any(|load| same(&load)) => News::Known,
         true => News::Past(format!("file \"{}\" is older than \"{newest}\", which is landed", file.name)),

@@ -13,6 +13,8 @@ mod wait;
 #[cfg(test)]
 mod conformance;
 
+pub use files::FileOrder;
+
 use crate::connector::contract::Contract;
 use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile, Span, Totals};
 use crate::error::{Error, Result};
@@ -80,6 +82,11 @@ impl Session {
 /// See [`crate::connector::read_file`].
 pub(super) fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
     files::read(source, contract, file)
+}
+
+/// See [`crate::connector::file_order`].
+pub(super) fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
+    files::order(contract, name)
 }
 
 /// See [`crate::connector::read_again`].
