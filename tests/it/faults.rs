@@ -232,7 +232,7 @@ async fn count(story: Story, fault: Fault, step: usize) -> (usize, Vec<String>) 
 
 /// Every how many operations a fault is tried: all of them on demand, some at each run.
 fn step() -> usize {
-    std::env::var("MUSTER_FAULT_STEP").ok().and_then(|step| step.parse().ok()).unwrap_or(3)
+    std::env::var("MUSTER_FAULT_STEP").ok().and_then(|step| step.parse().ok()).unwrap_or(8)
 }
 
 async fn survives(story: Story) {
