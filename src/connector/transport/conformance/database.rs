@@ -27,7 +27,8 @@ fn moments() -> Contract {
 /// The ids that a span reads, and its upper bound.
 async fn ids(source: &Source, contract: &Contract, span: &Span) -> (Vec<String>, Option<String>) {
     let got = drain(read(source, contract, span).await.unwrap()).await.unwrap();
-    let mut ids: Vec<String> = got.rows().iter().map(|row| row.split([' ', ',']).nth(1).unwrap().into()).collect();
+    let mut ids: Vec<String> =
+        got.rows().iter().map(|row| row.split([' ', ',']).nth(1).unwrap().into()).collect();
     ids.sort();
     assert_eq!(got.totals.source_rows, Some(ids.len() as u64));
     (ids, got.totals.high)
@@ -59,7 +60,9 @@ pub(super) async fn tables_and_columns_with_hostile_names(bench: &Bench) {
 }
 
 pub(super) async fn optional_columns_may_be_missing(bench: &Bench) {
-    bench.execute("drop table if exists \"E\"; create table \"E\" (id int); insert into \"E\" values (7)").await;
+    bench
+        .execute("drop table if exists \"E\"; create table \"E\" (id int); insert into \"E\" values (7)")
+        .await;
     let mut contract = contract(&[("id", Type::Int), ("name", Type::Text), ("day", date())]);
     contract.columns[1].optional = true;
     contract.columns[2].optional = true;
@@ -247,7 +250,9 @@ pub(super) async fn a_slow_table_is_given_up_on(bench: &Bench) {
 /// Passes bytes on to the server of `source`, and stops after some: with an end, or in silence.
 async fn proxied(source: &Source, bytes: usize, is_cut: bool) -> Source {
     let mut source = source.clone();
-    let (Address::Postgres(server) | Address::Mysql(server)) = &mut source.address else { panic!("a server") };
+    let (Address::Postgres(server) | Address::Mysql(server)) = &mut source.address else {
+        panic!("a server")
+    };
     let (listener, port) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), server.port);
     server.port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -344,8 +349,10 @@ pub(super) async fn columns_are_locked_while_they_are_read(bench: &Bench) {
 
 pub(super) async fn tables_that_change_after_the_snapshot_are_refused(bench: &Bench) {
     let contract = contract(&[("id", Type::Int), ("name", Type::Text)]);
-    let retype = bench.choose(["", "alter table \"E\" alter id type int8", "alter table \"E\" modify id bigint"]);
-    let swap = "drop table \"E\"; create table \"E\" (id int, name varchar(9)); insert into \"E\" values (1, 'b')";
+    let retype =
+        bench.choose(["", "alter table \"E\" alter id type int8", "alter table \"E\" modify id bigint"]);
+    let swap =
+        "drop table \"E\"; create table \"E\" (id int, name varchar(9)); insert into \"E\" values (1, 'b')";
     let rename = "alter table \"E\" rename column name to title";
     for (change, kinds) in [
         ("truncate table \"E\"", [error::Kind::Source, error::Kind::Source]),

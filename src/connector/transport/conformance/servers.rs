@@ -218,7 +218,10 @@ fn root_of(port: u16) -> MySqlConnectOptions {
 pub(super) async fn at_mariadb(running: &Running, script: &str) -> Vec<String> {
     let options = root_of(running.port).database("source");
     let mut connection = MySqlConnection::connect_with(&options).await.unwrap();
-    connection.execute("set sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ALLOW_INVALID_DATES'").await.unwrap();
+    connection
+        .execute("set sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ALLOW_INVALID_DATES'")
+        .await
+        .unwrap();
     let rows = sqlx::raw_sql(AssertSqlSafe(script.to_string())).fetch_all(&mut connection).await;
     let rows = rows.unwrap_or_else(|error| panic!("{script}: {error}"));
     rows.iter().map(|row| row.try_get::<String, _>(0).unwrap_or_default()).collect()
