@@ -221,7 +221,7 @@ async fn running(bench: &Bench) -> usize {
         .execute(bench.choose([
             "",
             "select 'x' from pg_stat_activity where application_name = 'muster' and state = 'active'",
-            "select 'x' from information_schema.processlist where user = 'reader' and command <> 'Sleep'",
+            "select 'x' from information_schema.processlist where user = 'reader' and command in ('Query', 'Execute')",
         ]))
         .await;
     rows.len()
