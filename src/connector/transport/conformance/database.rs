@@ -266,7 +266,7 @@ async fn proxied(source: &Source, bytes: usize, is_cut: bool) -> Source {
 async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize, is_cut: bool) {
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
         (client.into_split(), server.into_split());
-    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await.ok() });
+    let asking = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await.ok() });
     let mut buffer = vec![0; 16 << 10];
     while bytes > 0 {
         match from_server.read(&mut buffer).await {
@@ -277,7 +277,8 @@ async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize, is_cut: bo
         }
     }
     if !is_cut {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        // In silence until the client goes.
+        asking.await.ok();
     }
 }
 
