@@ -101,7 +101,7 @@ async fn connect(host: &Host, at: &str) -> Result<MySqlConnection> {
     if let Some(ca) = &access.ca {
         options = options.ssl_ca(ca);
     }
-    host.entered(at, MySqlConnection::connect_with(&options)).await
+    host.entered(at, Box::pin(MySqlConnection::connect_with(&options))).await
 }
 
 impl Session {
