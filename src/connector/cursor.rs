@@ -44,7 +44,12 @@ pub(crate) fn column(contract: &Contract) -> Option<&Column> {
 }
 
 /// What the source's clock shows at `now`, for a column that is kept in UTC or in local time.
-pub(crate) fn reading(now: DateTime<Utc>, contract: &Contract, column: &Column, is_utc: bool) -> NaiveDateTime {
+pub(crate) fn reading(
+    now: DateTime<Utc>,
+    contract: &Contract,
+    column: &Column,
+    is_utc: bool,
+) -> NaiveDateTime {
     let zone_of = |ty: &Type| match ty {
         Type::Timestamp { zone, .. } => Some(*zone),
         _ => None,

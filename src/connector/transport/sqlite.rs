@@ -149,7 +149,9 @@ impl Reading {
         let number = |at: usize| answers.get(at)?.as_ref()?.parse::<i128>().ok();
         let mut control = Control { rows: number(0).and_then(|n| n.try_into().ok()), ..Control::default() };
         for (at, (column, _)) in summed.iter().enumerate() {
-            if let (Some(0), Some(high), Some(low)) = (number(1 + 3 * at), number(2 + 3 * at), number(3 + 3 * at)) {
+            if let (Some(0), Some(high), Some(low)) =
+                (number(1 + 3 * at), number(2 + 3 * at), number(3 + 3 * at))
+            {
                 let sum = (high * i128::from(PART) + low).to_string();
                 let scale = match column.ty {
                     Type::Decimal { scale, .. } => u8::try_from(scale).unwrap_or(0),
@@ -207,7 +209,8 @@ impl Asked {
         }
         let pattern = sortable(cursor)?;
         let now = cursor::reading(now, contract, cursor, false);
-        let written = |moment: NaiveDateTime| format!("'{}'", moment.format(pattern).to_string().replace('\'', "''"));
+        let written =
+            |moment: NaiveDateTime| format!("'{}'", moment.format(pattern).to_string().replace('\'', "''"));
         let filter = match low {
             // What is written otherwise has no place in the order, and comes always.
             Some(Bound::Moment(low)) => format!(

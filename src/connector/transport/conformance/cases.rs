@@ -156,9 +156,8 @@ pub(super) async fn the_totals_of_an_unfinished_extract_are_refused(bench: &Benc
 
 pub(super) async fn missing_columns_are_named(bench: &Bench) {
     let contract = contract(&[("id", Type::Text), ("name", Type::Text), ("fte", Type::Text)]);
-    let error = run(bench, &contract, &["ID".into(), "OTHER".into()], &[texts(&["1", "Miller"])])
-        .await
-        .unwrap_err();
+    let error =
+        run(bench, &contract, &["ID".into(), "OTHER".into()], &[texts(&["1", "Miller"])]).await.unwrap_err();
     assert_eq!(error.kind(), error::Kind::Contract);
     let shown = format!("{error} / {}", error.advice().unwrap());
     assert!(shown.starts_with("beds_s.e"), "{shown}");

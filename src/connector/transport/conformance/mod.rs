@@ -207,8 +207,9 @@ impl Bench {
     async fn execute(&self, script: &str) -> Vec<String> {
         match self {
             Bench::Sqlite(folder) => {
-                let options =
-                    SqliteConnectOptions::new().filename(folder.path().join("source.db")).create_if_missing(true);
+                let options = SqliteConnectOptions::new()
+                    .filename(folder.path().join("source.db"))
+                    .create_if_missing(true);
                 let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
                 connection.execute("pragma journal_mode = wal").await.unwrap();
                 connection.execute(AssertSqlSafe(script.to_string())).await.unwrap();

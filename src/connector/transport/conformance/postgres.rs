@@ -1,9 +1,11 @@
 //! What only PostgreSQL has.
 
+use crate::connector;
 use crate::connector::contract::Type;
 use crate::connector::testing::*;
 use crate::connector::transport::conformance::{Bench, Case, try_read};
 use crate::error;
+use crate::project::TlsMode;
 use chrono_tz::Tz;
 use futures::FutureExt;
 
@@ -11,6 +13,7 @@ pub(super) const CASES: &[Case] = &[
     ("native_types", |bench| native_types(bench).boxed_local()),
     ("values_that_contracts_refuse", |bench| values_that_contracts_refuse(bench).boxed_local()),
     ("schemas_views_and_partitions", |bench| schemas_views_and_partitions(bench).boxed_local()),
+    ("connections_are_encrypted_as_asked", |bench| connections_are_encrypted_as_asked(bench).boxed_local()),
     ("broken_views_do_not_show_values", |bench| broken_views_do_not_show_values(bench).boxed_local()),
 ];
 
@@ -24,7 +27,7 @@ async fn native_types(bench: &Bench) {
                 d date, t time, tz timetz, ts timestamp, tstz timestamptz, iv interval);
             insert into \"E\" values
             ('00000000-0000-0000-0000-000000000001', true, -32768, -2147483648, -9223372036854775808, 4294967295,
-                0.1, 0.1, 12345678901234567890123456789012.3456, -1234.50, '1234.5', 'SGT', 'ab', 'x',
+                0.1, 0.1, 123456789012345678901234567890.3456, -1234.50, '1234.5', 'SGT', 'ab', 'x',
                 '{\"a\": 1}', '{1,2}', '2024-02-29', '07:05', '07:05+01', '2025-07-01 12:00',
                 '2025-07-01 12:00+00', '1 day'),
             ('00000000-0000-0000-0000-000000000002', false, 32767, 2147483647, 9223372036854775807, 0,
@@ -65,7 +68,7 @@ async fn native_types(bench: &Bench) {
     let expect = [
         format!(
             "1: {id}1, true, -32768, -2147483648, -9223372036854775808, 4294967295, 0.1, 0.1000000, \
-             12345678901234567890123456789012.34560000, -1234.50, 1234.50, SGT, ab, x, {{\"a\": 1}}, {{1,2}}, \
+             123456789012345678901234567890.34560000, -1234.50, 1234.50, SGT, ab, x, {{\"a\": 1}}, {{1,2}}, \
              2024-02-29, 07:05:00, 07:05:00+01:00, 2025-07-01T11:00:00Z, 2025-07-01T12:00:00Z, 1 day"
         ),
         format!(
@@ -158,6 +161,27 @@ async fn schemas_views_and_partitions(bench: &Bench) {
     let error = try_read(&bench.source(), &contract).await.unwrap_err();
     assert_eq!(error.kind(), error::Kind::Contract);
     assert!(error.advice().unwrap().contains("name, NAME"));
+}
+
+async fn connections_are_encrypted_as_asked(bench: &Bench) {
+    let Bench::Postgres(server) = bench else { return };
+    let encrypted = "select s.ssl::text from pg_stat_ssl s join pg_stat_activity a using (pid)
+        where a.application_name = 'muster' and a.state = 'idle in transaction'";
+    for (tls, is_encrypted) in
+        [(TlsMode::Off, "false"), (TlsMode::Require, "true"), (TlsMode::Verify, "true")]
+    {
+        let mut source = bench.source();
+        (source.access.tls, source.access.ca) = (tls, Some(server.certificate()));
+        let session = connector::open(&source).await.unwrap();
+        assert_eq!(bench.execute(encrypted).await, [is_encrypted], "{tls:?}");
+        drop(session);
+        while !bench.execute(encrypted).await.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    let mut source = bench.source();
+    source.access.tls = TlsMode::Verify;
+    assert_eq!(connector::open(&source).await.unwrap_err().kind(), error::Kind::Source);
 }
 
 async fn broken_views_do_not_show_values(bench: &Bench) {

@@ -5,7 +5,7 @@ use crate::project::{Access, Address, Secret, Server, Source};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -47,6 +47,11 @@ impl Running {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         Self { process: command.spawn().unwrap(), folder, port }
+    }
+
+    /// The certificate with which the server shows who it is.
+    pub(super) fn certificate(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
     }
 
     fn log(&self) -> String {
@@ -142,6 +147,9 @@ pub(super) async fn postgres() -> Option<Running> {
     });
     let port = free_port();
     let mut serve = command(&postgres, folder.path());
+    let (certificate, key) = certified(&folder);
+    serve.arg("-c").arg(format!("ssl_cert_file={}", certificate.display()));
+    serve.arg("-c").arg(format!("ssl_key_file={}", key.display())).args(["-c", "ssl=on"]);
     serve.arg("-D").arg(&data).args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string()]);
     let running = Running::start(folder, serve, port);
     let options = owner_of(port, "postgres");
@@ -155,6 +163,18 @@ pub(super) async fn postgres() -> Option<Running> {
                   alter default privileges grant usage on schemas to reader";
     connection.execute(rights).await.unwrap();
     Some(running)
+}
+
+/// A certificate for this machine, and its key.
+fn certified(folder: &TempDir) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_string()]).unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let owner = folder.path().metadata().unwrap().uid();
+    chown(&key, Some(owner), None).unwrap();
+    (certificate, key)
 }
 
 fn owner_of(port: u16, database: &str) -> PgConnectOptions {
@@ -218,7 +238,10 @@ fn root_of(port: u16) -> MySqlConnectOptions {
 pub(super) async fn at_mariadb(running: &Running, script: &str) -> Vec<String> {
     let options = root_of(running.port).database("source");
     let mut connection = MySqlConnection::connect_with(&options).await.unwrap();
-    connection.execute("set sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ALLOW_INVALID_DATES'").await.unwrap();
+    connection
+        .execute("set sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ALLOW_INVALID_DATES'")
+        .await
+        .unwrap();
     let rows = sqlx::raw_sql(AssertSqlSafe(script.to_string())).fetch_all(&mut connection).await;
     let rows = rows.unwrap_or_else(|error| panic!("{script}: {error}"));
     rows.iter().map(|row| row.try_get::<String, _>(0).unwrap_or_default()).collect()

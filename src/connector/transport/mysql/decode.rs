@@ -70,7 +70,9 @@ impl Kind {
     fn has_length(self, value: &[u8]) -> bool {
         // Days and times begin with their own length; what is zero at the end is left out.
         let is_one_of = |lengths: &[u8]| {
-            value.first().is_some_and(|length| lengths.contains(length) && value.len() == 1 + usize::from(*length))
+            value
+                .first()
+                .is_some_and(|length| lengths.contains(length) && value.len() == 1 + usize::from(*length))
         };
         match self {
             Kind::Int(size) | Kind::Unsigned(size) => value.len() == size,
@@ -186,11 +188,15 @@ mod tests {
 
     #[test]
     fn days_and_times_leave_zeros_out() {
-        let date = |value: &[u8]| moment(value, |moment| Cell::Text(moment.to_string().into())).text().into_owned();
+        let date =
+            |value: &[u8]| moment(value, |moment| Cell::Text(moment.to_string().into())).text().into_owned();
         assert_eq!(date(&[0]), "0000-00-00");
         assert_eq!(date(&[4, 0xe8, 7, 2, 29]), "2024-02-29 00:00:00");
         assert_eq!(date(&[4, 0xe8, 7, 0, 0]), "2024-00-00");
-        assert_eq!(date(&[11, 0xe8, 7, 2, 29, 23, 59, 59, 0x3f, 0x42, 0x0f, 0]), "2024-02-29 23:59:59.999999");
+        assert_eq!(
+            date(&[11, 0xe8, 7, 2, 29, 23, 59, 59, 0x3f, 0x42, 0x0f, 0]),
+            "2024-02-29 23:59:59.999999"
+        );
         assert_eq!(time(&[0]), 0);
         assert_eq!(time(&[8, 1, 34, 0, 0, 0, 22, 59, 59]), -3_020_399_000_000);
         assert_eq!(time(&[12, 0, 0, 0, 0, 0, 7, 5, 0, 0x90, 0xd0, 3, 0]), 25_500_250_000);

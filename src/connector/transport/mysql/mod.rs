@@ -101,7 +101,7 @@ async fn connect(host: &Host, at: &str) -> Result<MySqlConnection> {
     if let Some(ca) = &access.ca {
         options = options.ssl_ca(ca);
     }
-    host.entered(at, MySqlConnection::connect_with(&options)).await
+    host.entered(at, Box::pin(MySqlConnection::connect_with(&options))).await
 }
 
 impl Session {
@@ -176,7 +176,10 @@ impl Reading {
     async fn stopped(&self, connection: &mut MySqlConnection) -> bool {
         let stopped = async {
             // A query that has ended has nothing to stop.
-            if tokio::time::timeout(Duration::from_millis(200), connection.ping()).await.is_ok_and(|p| p.is_ok()) {
+            if tokio::time::timeout(Duration::from_millis(200), connection.ping())
+                .await
+                .is_ok_and(|p| p.is_ok())
+            {
                 return true;
             }
             let Ok(mut other) = connect(&self.moment.host, &self.at).await else { return false };

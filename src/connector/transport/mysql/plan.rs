@@ -68,8 +68,7 @@ pub(super) async fn plan(
     let row = reading.wait.answer(counted).await?.map_err(|error| reading.failed(error))?;
     let answers: sqlx::Result<Vec<Option<String>>> =
         (0..row.len()).map(|at| row.try_get_unchecked(at)).collect();
-    let (control, high) =
-        asked.answered(&reading.contract, answers.map_err(|error| reading.failed(error))?);
+    let (control, high) = asked.answered(&reading.contract, answers.map_err(|error| reading.failed(error))?);
     Ok(Plan { kinds, select, control, high })
 }
 

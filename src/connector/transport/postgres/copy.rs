@@ -20,11 +20,7 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 type Chunk = (usize, Vec<u8>);
 
 /// Starts the statements, each over its own connection; the first one's is there already.
-pub(super) fn start(
-    reading: &Reading,
-    link: Link,
-    copies: &[String],
-) -> mpsc::Receiver<Result<Chunk, Stop>> {
+pub(super) fn start(reading: &Reading, link: Link, copies: &[String]) -> mpsc::Receiver<Result<Chunk, Stop>> {
     let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
     let mut link = Some(link);
     for (part, copy) in copies.iter().enumerate() {

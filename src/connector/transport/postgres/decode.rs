@@ -90,7 +90,8 @@ impl Kind {
             Kind::Uuid => field.len() == 16,
             Kind::Jsonb => field.first() == Some(&1),
             Kind::Numeric => {
-                field.len() >= 8 && field.len() == 8 + 2 * usize::from(u16::from_be_bytes([field[0], field[1]]))
+                field.len() >= 8
+                    && field.len() == 8 + 2 * usize::from(u16::from_be_bytes([field[0], field[1]]))
             }
             Kind::Text | Kind::Padded | Kind::Bytes => true,
         }
@@ -144,7 +145,8 @@ impl Decoder {
         if self.stage == Stage::Header && !self.header()? {
             return Ok(false);
         }
-        let Some(count) = self.chunk[self.place..].first_chunk().map(|bytes| i16::from_be_bytes(*bytes)) else {
+        let Some(count) = self.chunk[self.place..].first_chunk().map(|bytes| i16::from_be_bytes(*bytes))
+        else {
             return Ok(false);
         };
         if self.stage == Stage::Done {
@@ -160,7 +162,8 @@ impl Decoder {
         }
         self.fields.clear();
         for kind in self.kinds.iter() {
-            let Some(length) = self.chunk[place..].first_chunk().map(|bytes| i32::from_be_bytes(*bytes)) else {
+            let Some(length) = self.chunk[place..].first_chunk().map(|bytes| i32::from_be_bytes(*bytes))
+            else {
                 return Ok(false);
             };
             place += 4;
@@ -306,7 +309,9 @@ fn small(digits: &[u8], weight: i32, shown: u16) -> Option<i128> {
     let mut units: i128 = match digits.len() {
         // Money fits 64 bits, whose arithmetic is several times faster.
         0..=8 => groups(digits).fold(0i64, |sum, digit| sum * 10_000 + i64::from(digit)).into(),
-        9..=20 => groups(digits).try_fold(0i128, |sum, digit| sum.checked_mul(10_000)?.checked_add(digit.into()))?,
+        9..=20 => {
+            groups(digits).try_fold(0i128, |sum, digit| sum.checked_mul(10_000)?.checked_add(digit.into()))?
+        }
         _ => return None,
     };
     // The digits stand for units of 10^-fraction.
@@ -337,7 +342,8 @@ fn spelled(digits: &[u8], weight: i32, shown: u16, is_negative: bool) -> String 
         write!(text, "{:04}", group(power)).ok();
     }
     let whole = text.trim_start_matches('0');
-    let mut text = format!("{}{}", if is_negative { "-" } else { "" }, if whole.is_empty() { "0" } else { whole });
+    let mut text =
+        format!("{}{}", if is_negative { "-" } else { "" }, if whole.is_empty() { "0" } else { whole });
     if shown > 0 {
         let mut fraction = String::new();
         for power in 1..=shown.div_ceil(4) {

@@ -74,7 +74,7 @@ pub(super) async fn connect(host: &Host, at: &str) -> Result<PgConnection> {
     if let Some(ca) = &access.ca {
         options = options.ssl_root_cert(ca);
     }
-    host.entered(at, PgConnection::connect_with(&options)).await
+    host.entered(at, Box::pin(PgConnection::connect_with(&options))).await
 }
 
 /// Begins a transaction that shows one moment and changes nothing. It may be idle for as long as

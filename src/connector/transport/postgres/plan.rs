@@ -105,8 +105,7 @@ async fn find(reading: &Reading, link: &mut Link) -> Result<Relation, Stop> {
         let error = Error::contract(format!("several tables are called '{}'", reading.table));
         return Err(error.at(&reading.at).hint("write the contract's `table` in the case of the one").into());
     }
-    let (schema, name): (String, String) =
-        (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+    let (schema, name): (String, String) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
     Ok(Relation {
         name: format!("{}.{}", quoted(&schema), quoted(&name)),
         is_plain: row.try_get(2).map_err(failed)?,
