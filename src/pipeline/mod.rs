@@ -8,7 +8,7 @@ mod reference;
 mod replay;
 pub mod run;
 
-pub use replay::replay;
+pub use replay::{Replayed, replay};
 
 /// What happens during a run, for whoever shows progress.
 #[derive(Debug, Clone)]

@@ -120,7 +120,9 @@ async fn a_killed_pull_loses_nothing_and_doubles_nothing() {
             }
             teller.pull().await.unwrap_or_else(|why| panic!("seed {seed}: the pull after the kill: {why}"));
         }
-        found.extend(violations(&teller, &expected[at]).await.into_iter().map(|p| format!("seed {seed}: {p}")));
+        found.extend(
+            violations(&teller, &expected[at]).await.into_iter().map(|p| format!("seed {seed}: {p}")),
+        );
     }
     eprintln!("{seeds} seeds, {kills} kills, {} violations", found.len());
     assert!(found.is_empty(), "{}", found.join("\n"));

@@ -76,7 +76,9 @@ async fn a_thousand_rows_on_one_cursor_value_come_once() {
     let rows: Vec<String> = (1..=1000).map(|id| format!("({id}, 1, 'p', 7)")).collect();
     teller.sql(&format!("insert into PAYMENT values {}", rows.join(", "))).await;
     assert_eq!(teller.pulled(Wish::default()).await.unwrap().inserted_rows, 1000);
-    teller.sql("insert into PAYMENT values (1001, 1, 'p', 7); update PAYMENT set PAYEE = 'q' where ID = 9").await;
+    teller
+        .sql("insert into PAYMENT values (1001, 1, 'p', 7); update PAYMENT set PAYEE = 'q' where ID = 9")
+        .await;
     let load = teller.pulled(Wish::default()).await.unwrap();
     assert_eq!((counts(&load), load.received_rows), ([1, 1, 0, 0], 1001));
 }
@@ -139,7 +141,9 @@ async fn replaying_lands_what_a_corrected_contract_accepts_once() {
         let teller = story.begin().await;
         let [contract, key] = match story {
             Story::Diff => ["table = \"PAYMENT\"\nkey = [\"id\"]\n", ""],
-            Story::States => ["file = { match = \"pay_*.csv\", format = \"csv\", settle = \"0s\" }\n", "key = [\"id\"]\n"],
+            Story::States => {
+                ["file = { match = \"pay_*.csv\", format = \"csv\", settle = \"0s\" }\n", "key = [\"id\"]\n"]
+            }
             _ => [
                 "file = { match = \"pay_*.csv\", format = \"csv\", settle = \"0s\" }\nmode = \"log\"\n",
                 "key = [\"_file\", \"_row\"]\n",
@@ -152,7 +156,11 @@ async fn replaying_lands_what_a_corrected_contract_accepts_once() {
         teller.write("drop/pay_1.csv", "id,amount,payee,seen\n1,1.00,a,1\n2,n/a,b,2\n3,oops,c,3\n");
         let first = teller.pulled(Wish::default()).await.unwrap();
         assert_eq!(counts(&first), [3, 0, 0, 2], "{story:?}");
-        assert_eq!(teller.replayed().await, Replayed { quarantined: 2, released: 0 }, "nothing was corrected");
+        assert_eq!(
+            teller.replayed().await,
+            Replayed { quarantined: 2, released: 0 },
+            "nothing was corrected"
+        );
 
         let corrected = COLUMNS.replace("\"decimal(18,2)\"", "\"decimal(18,2)\", null = [\"n/a\"]");
         teller.agree(&contract, &corrected);
@@ -177,7 +185,8 @@ async fn one_pull_at_a_time() {
     let sources: Vec<_> = hub.project.sources.values().collect();
     let pull = || run::pull(&hub, &sources, 0, Wish::default(), &|_| {});
     let (one, two) = tokio::join!(pull(), pull());
-    let failed: Vec<String> = [one, two].into_iter().filter_map(|end| end.err()).map(|e| e.to_string()).collect();
+    let failed: Vec<String> =
+        [one, two].into_iter().filter_map(|end| end.err()).map(|e| e.to_string()).collect();
     assert!(failed.len() <= 1, "{failed:?}");
     assert!(failed.iter().all(|why| why.contains("another run is working on this lake")), "{failed:?}");
     assert_eq!(teller.loads().await.len(), 1, "whoever came second landed nothing");

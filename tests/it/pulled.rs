@@ -153,7 +153,8 @@ impl Teller {
                     format!("({}, '{}', '{}', {})", cells[0], cells[1], cells[2], cells[3])
                 };
                 let rows: Vec<String> = rows.iter().map(row).collect();
-                self.sql(&format!("delete from PAYMENT; insert into PAYMENT values {}", rows.join(", "))).await;
+                self.sql(&format!("delete from PAYMENT; insert into PAYMENT values {}", rows.join(", ")))
+                    .await;
             }
             Story::States | Story::Additions => {
                 // The third chapter sends the second file again, corrected.

@@ -91,7 +91,6 @@ address = "sqlite:herts.db"
         .await;
     }
 
-
     /// Opens the project as a new process would.
     pub async fn open(&self) -> Hub {
         let project =

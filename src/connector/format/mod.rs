@@ -5,11 +5,11 @@ mod fixed;
 mod trailer;
 
 use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout};
-use std::borrow::Cow;
 use crate::connector::rows::Rows;
 use crate::connector::{SourceFile, Totals};
 use crate::error::{Error, Result};
 use datafusion::arrow::record_batch::RecordBatch;
+use std::borrow::Cow;
 
 /// Takes a batch; says whether anybody still listens.
 pub(crate) type Emit<'a> = &'a mut dyn FnMut(RecordBatch) -> bool;
@@ -33,10 +33,17 @@ pub(crate) fn read(
     let mut rows = Rows::new(contract, at, Some(file.name.clone()), is_fixed, control)?;
     let finished = match layout.format {
         FileFormat::Delimited { delimiter, quote, header } => {
-            let dialect = delimited::Dialect { delimiter, quote, header, encoding: crate::connector::contract::Encoding::Utf8 };
+            let dialect = delimited::Dialect {
+                delimiter,
+                quote,
+                header,
+                encoding: crate::connector::contract::Encoding::Utf8,
+            };
             delimited::read(contract, dialect, body, at, &mut rows, emit)?
         }
-        FileFormat::Fixed => fixed::read(contract, crate::connector::contract::Encoding::Utf8, body, &mut rows, emit)?,
+        FileFormat::Fixed => {
+            fixed::read(contract, crate::connector::contract::Encoding::Utf8, body, &mut rows, emit)?
+        }
     };
     if !finished {
         return Ok(None);
@@ -76,4 +83,3 @@ fn ends_line(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests;
-

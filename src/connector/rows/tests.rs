@@ -1,8 +1,8 @@
 use super::*;
+use crate::connector::batch::MAX_ROWS;
 use crate::connector::contract::{Contract, Type};
 use crate::connector::testing::*;
 use crate::connector::value::Cell;
-use crate::connector::batch::MAX_ROWS;
 use datafusion::arrow::array::{Array, AsArray};
 use std::collections::BTreeSet;
 
@@ -136,7 +136,9 @@ fn little_memory_gives_the_same_rows() {
             }
         }
     };
-    for (seed, rows, below) in [(1, 3_000, 2_000), (2, 3_000, 100), (3, 3_000, 2), (4, 500, 1 << 30), (5, 9, 3)] {
+    for (seed, rows, below) in
+        [(1, 3_000, 2_000), (2, 3_000, 100), (3, 3_000, 2), (4, 500, 1 << 30), (5, 9, 3)]
+    {
         let keys = || (0..rows).map(random(seed, below));
         let expect = read_keys(1 << 20, None, keys());
         for (memory, known) in [(1, false), (7, true), (100, false), (1_000, true)] {

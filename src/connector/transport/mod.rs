@@ -1,10 +1,14 @@
 //! Where sources are and how they are reached; one file for each variant of [`Address`].
 
+mod asked;
 mod files;
 mod mysql;
 mod postgres;
 mod received;
+mod server;
 mod sqlite;
+mod table;
+mod wait;
 
 #[cfg(test)]
 mod conformance;
@@ -15,7 +19,9 @@ use crate::connector::contract::Contract;
 use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile, Span, Totals};
 use crate::error::{Error, Result};
 use crate::project::{Address, Source};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use wait::Stop;
 
 /// How many batches wait for the one who lands them, at most.
 const WAITING_BATCHES: usize = 2;
@@ -102,6 +108,18 @@ fn start(work: impl FnOnce(&Outlet) -> Result<Option<Totals>> + Send + 'static) 
         outlet.blocking_send(last).ok();
     });
     Extract::new(batches)
+}
+
+/// Runs the reader of a table on a thread that may work for long between two waits.
+fn start_table<F: Future<Output = Result<Totals, Stop>>>(
+    work: impl FnOnce(Outlet) -> F + Send + 'static,
+) -> Extract {
+    let runtime = Handle::current();
+    start(move |outlet| match runtime.block_on(work(outlet.clone())) {
+        Ok(totals) => Ok(Some(totals)),
+        Err(Stop::Unwanted) => Ok(None),
+        Err(Stop::Failed(error)) => Err(error),
+    })
 }
 
 /// The place for errors: `beds_hr.position`.

@@ -23,10 +23,10 @@ pub(super) fn read(source: &Source, contract: &Contract, rows: Vec<(i64, String)
                 return Ok(None);
             }
         }
-        if let Some(batch) = read.last_batch()?
-            && outlet.blocking_send(Ok(Item::Batch(batch))).is_err()
-        {
-            return Ok(None);
+        while let Some(batch) = read.last_batch()? {
+            if outlet.blocking_send(Ok(Item::Batch(batch))).is_err() {
+                return Ok(None);
+            }
         }
         read.totals().map(Some)
     })
