@@ -65,13 +65,13 @@ fn options(source: &Source, url: &Url) -> Result<BTreeMap<String, String>> {
     }
 }
 
-#[cfg_attr(not(feature = "http"), expect(unused_mut, reason = "only the client of http takes options away"))]
+#[cfg_attr(not(feature = "http"), allow(unused_mut, reason = "only the client of http takes options away"))]
 fn client(
     url: &Url,
     behaviour: ClientOptions,
     mut options: BTreeMap<String, String>,
 ) -> Result<Arc<dyn ObjectStore>> {
-    let built = match url.scheme() {
+    let built: object_store::Result<Arc<dyn ObjectStore>> = match url.scheme() {
         #[cfg(feature = "s3")]
         "s3" => {
             let builder = object_store::aws::AmazonS3Builder::new().with_url(url.as_str());
