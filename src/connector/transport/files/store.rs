@@ -65,13 +65,13 @@ fn options(source: &Source, url: &Url) -> Result<BTreeMap<String, String>> {
     }
 }
 
-#[cfg_attr(not(feature = "http"), expect(unused_mut, reason = "only the client of http takes options away"))]
+#[cfg_attr(not(feature = "http"), allow(unused_mut, reason = "only the client of http takes options away"))]
 fn client(
     url: &Url,
     behaviour: ClientOptions,
     mut options: BTreeMap<String, String>,
 ) -> Result<Arc<dyn ObjectStore>> {
-    let built = match url.scheme() {
+    let built: object_store::Result<Arc<dyn ObjectStore>> = match url.scheme() {
         #[cfg(feature = "s3")]
         "s3" => {
             let builder = object_store::aws::AmazonS3Builder::new().with_url(url.as_str());
@@ -222,15 +222,25 @@ fn tag_by_time(meta: &ObjectMeta) -> String {
 
 fn refused(error: object_store::Error) -> Error {
     use object_store::Error as Cause;
-    let (message, hint) = match &error {
-        Cause::Unauthenticated { .. } | Cause::PermissionDenied { .. } => (
+    let status = match &error {
+        Cause::Unauthenticated { .. } | Cause::PermissionDenied { .. } => Some(403),
+        Cause::NotFound { .. } => Some(404),
+        other => status(other),
+    };
+    let (message, hint) = match status {
+        Some(401 | 403) => (
             "the store refused the source's key",
             "see whether the key in the source's options may list and read",
         ),
-        Cause::NotFound { .. } => {
+        Some(404) => {
             ("there is no such place in the store", "see whether the bucket or folder of the address exists")
         }
         _ => ("the store could not be read", "see whether it can be reached from here"),
     };
     Error::source(message).hint(hint).because(error)
+}
+
+/// The status of the answer to a listing: the crate says it in words only.
+fn status(error: &object_store::Error) -> Option<u16> {
+    error.to_string().split_once("status code: ")?.1.get(..3)?.parse().ok()
 }
