@@ -119,7 +119,12 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Adds a reason why the row at `at` is bad.
-    pub(crate) fn refuse(&mut self, at: usize, reason: &Reason, raw: impl FnOnce() -> Result<Raw>) -> Result<()> {
+    pub(crate) fn refuse(
+        &mut self,
+        at: usize,
+        reason: &Reason,
+        raw: impl FnOnce() -> Result<Raw>,
+    ) -> Result<()> {
         let reason = reason.to_string();
         match self.bad.get_mut(&at) {
             Some(bad) => bad.reasons.push(reason),

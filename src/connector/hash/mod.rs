@@ -11,9 +11,7 @@
 use crate::connector::contract::{Contract, LINE_KEY, Type};
 use crate::connector::value::Value;
 use crate::error::{Error, Result};
-use datafusion::arrow::array::{
-    Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray,
-};
+use datafusion::arrow::array::{Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };

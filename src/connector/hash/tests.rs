@@ -37,7 +37,7 @@ fn the_recipe_never_changes_unnoticed() {
 }
 
 const ROW: &str = "4f38d7611b4f95748526d92715c4b5e3";
-const KEY: &str = "";
+const KEY: &str = "de0a6fe41d3957770d12bda4caf91d04";
 
 #[test]
 fn neighbours_do_not_run_together() {

@@ -52,7 +52,12 @@ enum End {
 
 impl Book {
     /// Starts a snapshot of `contract`; see [`crate::connector::rows::Rows::new`].
-    pub(crate) fn new(contract: &Contract, at: &str, file: Option<String>, control: &Control) -> Result<Self> {
+    pub(crate) fn new(
+        contract: &Contract,
+        at: &str,
+        file: Option<String>,
+        control: &Control,
+    ) -> Result<Self> {
         let names = || {
             let of_key = contract.columns.iter().filter(|column| contract.key.contains(&column.name));
             of_key.map(|column| column.name.as_str()).collect::<Vec<_>>().join(",")
