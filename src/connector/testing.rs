@@ -69,6 +69,11 @@ pub(crate) async fn drain(mut extract: Extract) -> Result<Got> {
 
 /// Reads a file by `contract`'s layout.
 pub(crate) fn read_bytes(contract: &Contract, bytes: impl Into<Vec<u8>>) -> Result<Got> {
+    read_in_blocks(contract, bytes, 4 << 20)
+}
+
+/// Reads a file by `contract`'s layout, in blocks of about so many bytes.
+pub(crate) fn read_in_blocks(contract: &Contract, bytes: impl Into<Vec<u8>>, block: usize) -> Result<Got> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("F.csv");
     std::fs::write(&path, bytes.into()).unwrap();
@@ -79,7 +84,8 @@ pub(crate) fn read_bytes(contract: &Contract, bytes: impl Into<Vec<u8>>) -> Resu
         batches.push(batch);
         true
     };
-    let totals = format::read(contract, contract.file.as_ref().unwrap(), &file, "s.e in 'F.csv'", &mut emit)?;
+    let layout = contract.file.as_ref().unwrap();
+    let totals = format::read_blocks(contract, layout, &file, "s.e in 'F.csv'", block, &mut emit)?;
     Ok(Got { batches, totals: totals.unwrap() })
 }
 

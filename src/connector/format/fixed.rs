@@ -1,45 +1,60 @@
 //! Cells at fixed places, counted in characters after decoding.
 
-use crate::connector::contract::{Contract, Encoding, Place};
-use crate::connector::format::{Emit, ends_line, line_ends};
-use crate::connector::rows::{Received, Rows};
+use crate::connector::contract::{Column, Contract, Place};
+use crate::connector::format::blocks::Block;
+use crate::connector::format::pages::Pages;
 use crate::connector::value::Cell;
 use crate::error::{Error, Result};
+use memchr::memchr2;
 use std::borrow::Cow;
 
-/// Reads all rows of `body` into `rows`; `false` when nobody listened to the end.
-pub(super) fn read(
-    contract: &Contract,
-    encoding: Encoding,
-    body: &[u8],
-    rows: &mut Rows,
-    emit: Emit<'_>,
-) -> Result<bool> {
-    let places = places(contract)?;
-    let width = places.iter().map(|place| place.start - 1 + place.width).max().unwrap_or(0);
-    let mut line = 1;
-    let mut rest = body;
-    while !rest.is_empty() {
-        let length = rest.iter().position(|byte| ends_line(*byte)).unwrap_or(rest.len());
-        let (bytes, after) = rest.split_at(length);
-        rest = after.strip_prefix(b"\r\n").unwrap_or(after.get(1..).unwrap_or_default());
-        if !bytes.trim_ascii().is_empty() {
-            let received = Received::Line(bytes);
-            let record = Record::new(bytes, encoding);
-            if record.from(width).trim().is_empty() {
-                rows.push(line, received, &|at| record.cell(places[at]))?;
-            } else {
-                rows.push_ragged(line, received, &format!("text behind character {width}"))?;
-            }
-        }
-        line += line_ends(&after[..after.len() - rest.len()]);
-        if let Some(batch) = rows.full_batch()?
-            && !emit(batch)
-        {
-            return Ok(false);
-        }
+/// Reads the blocks of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    places: Vec<Place>,
+    /// The characters of a whole line.
+    width: usize,
+}
+
+impl Reader {
+    /// A reader of the contract's layout.
+    pub(super) fn new(contract: &Contract) -> Result<Self> {
+        let place = |column: &Column| match column.place {
+            Some(place) if place.start > 0 => Ok(place),
+            _ => Err(Error::config(format!("column '{}' of a fixed layout has no place", column.name))
+                .hint("give it `start` (from 1) and `width`")),
+        };
+        let places: Vec<Place> = contract.columns.iter().map(place).collect::<Result<_>>()?;
+        let width = places.iter().map(|place| place.start - 1 + place.width).max().unwrap_or(0);
+        Ok(Self { places, width })
     }
-    Ok(true)
+
+    /// Reads all rows of a block; `false` when nobody listened to the end.
+    pub(super) fn read(&mut self, block: Block, pages: &mut Pages<'_>) -> Result<bool> {
+        let Block { bytes, mut line } = block;
+        let bytes = pages.open(bytes);
+        let is_ascii = bytes.is_ascii();
+        let mut start = 0;
+        while start < bytes.len() {
+            let end = memchr2(b'\n', b'\r', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+            let record = start..end;
+            if !bytes[record.clone()].trim_ascii().is_empty() {
+                let text = Record::new(&bytes[record.clone()], is_ascii);
+                match text.from(self.width).trim().is_empty() {
+                    true => pages.push(line, record, &|at| text.cell(self.places[at]))?,
+                    false => {
+                        pages.push_ragged(line, record, &format!("text behind character {}", self.width))?;
+                    }
+                }
+                if !pages.send_full()? {
+                    return Ok(false);
+                }
+            }
+            line += 1;
+            start = end + if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
+        }
+        pages.close()
+    }
 }
 
 /// A decoded line.
@@ -51,23 +66,18 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn new(bytes: &'a [u8], encoding: Encoding) -> Self {
-        let (text, is_malformed) = match encoding {
-            Encoding::Utf8 => match std::str::from_utf8(bytes) {
-                Ok(text) => (Cow::Borrowed(text), false),
-                // One replacement for each malformed sequence keeps the other cells in place.
-                Err(_) => (String::from_utf8_lossy(bytes), true),
-            },
-            Encoding::Utf16 => (encoding_rs::UTF_16LE.decode(bytes).0, false),
-            Encoding::Windows1252 => (encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0, false),
-        };
-        let starts = match text.is_ascii() {
+    fn new(bytes: &'a [u8], is_ascii: bool) -> Self {
+        // One replacement for each malformed sequence keeps the other cells in place.
+        let text = String::from_utf8_lossy(bytes);
+        let is_malformed = matches!(text, Cow::Owned(_));
+        let starts = match is_ascii || text.is_ascii() {
             true => Vec::new(),
             false => text.char_indices().map(|(at, _)| at).collect(),
         };
         Self { text, is_malformed, starts }
     }
 
+    #[inline]
     fn cell(&self, place: Place) -> Cell<'_> {
         let (start, end) = (self.byte(place.start - 1), self.byte(place.start - 1 + place.width));
         let text = &self.text[start..end];
@@ -89,13 +99,4 @@ impl<'a> Record<'a> {
             false => self.starts.get(character).copied().unwrap_or(self.text.len()),
         }
     }
-}
-
-fn places(contract: &Contract) -> Result<Vec<Place>> {
-    let place = |column: &crate::connector::contract::Column| match column.place {
-        Some(place) if place.start > 0 => Ok(place),
-        _ => Err(Error::config(format!("column '{}' of a fixed layout has no place", column.name))
-            .hint("give it `start` (from 1) and `width`")),
-    };
-    contract.columns.iter().map(place).collect()
 }

@@ -1,18 +1,46 @@
-//! Cuts files into rows. Plain functions over bytes, without IO.
+//! Cuts files into rows.
+//!
+//! One thread reads a file and cuts it into blocks of whole records; others read the blocks into
+//! columns, each block on its own; the caller settles them in the order of the file. So memory is
+//! bounded by a few blocks, whatever the size of the file.
 
+mod blocks;
+mod decode;
 mod delimited;
 mod fixed;
+mod header;
+mod pages;
+mod threads;
 mod trailer;
 
-use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout};
-use crate::connector::rows::Rows;
+use crate::connector::contract::{Contract, FileFormat, FileLayout};
+use crate::connector::rows::{Book, Sheet};
 use crate::connector::{SourceFile, Totals};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
-use std::borrow::Cow;
+use decode::Text;
+use header::Places;
+use memchr::memchr2_iter;
+use pages::Pages;
+use std::thread::available_parallelism;
 
 /// Takes a batch; says whether anybody still listens.
 pub(crate) type Emit<'a> = &'a mut dyn FnMut(RecordBatch) -> bool;
+
+/// The bytes of a block, unless a single record is longer: some 30,000 rows, so that what a block
+/// and a batch cost by themselves does not count.
+const BLOCK_BYTES: usize = 4 << 20;
+
+/// How many threads read blocks. Whoever writes the batches needs about as much time as one.
+const MOST_READERS: usize = 2;
+
+/// Reads the blocks of one file; each thread has its own.
+#[derive(Clone)]
+enum Reader {
+    Delimited(delimited::Reader),
+    Fixed(fixed::Reader),
+}
 
 /// Reads all rows of `file`. `None` when nobody listened to the end; `at` is the place for errors.
 pub(crate) fn read(
@@ -22,58 +50,71 @@ pub(crate) fn read(
     at: &str,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    let bytes = std::fs::read(&file.path)
-        .map_err(|error| Error::source("the file could not be read").at(at).because(error))?;
-    let bytes: &[u8] = &bytes;
-    let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let (body, control) = trailer::cut(contract, layout, body).map_err(|error| error.at(at))?;
-    let body = decoded(body, layout.encoding);
-    let body: &[u8] = &body;
-    let is_fixed = layout.format == FileFormat::Fixed;
-    let mut rows = Rows::new(contract, at, Some(file.name.clone()), is_fixed, control)?;
-    let finished = match layout.format {
-        FileFormat::Delimited { delimiter, quote, header } => {
-            let dialect = delimited::Dialect {
-                delimiter,
-                quote,
-                header,
-                encoding: crate::connector::contract::Encoding::Utf8,
-            };
-            delimited::read(contract, dialect, body, at, &mut rows, emit)?
-        }
-        FileFormat::Fixed => {
-            fixed::read(contract, crate::connector::contract::Encoding::Utf8, body, &mut rows, emit)?
-        }
-    };
-    if !finished {
+    read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+}
+
+/// The same, in blocks of about so many bytes.
+pub(crate) fn read_blocks(
+    contract: &Contract,
+    layout: &FileLayout,
+    file: &SourceFile,
+    at: &str,
+    block_bytes: usize,
+    emit: Emit<'_>,
+) -> Result<Option<Totals>> {
+    let (text, control) = Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?;
+    let mut book = Book::new(contract, at, Some(file.name.clone()), &control)?;
+    let is_padded = layout.format == FileFormat::Fixed;
+    let sheets = (0..available_parallelism().map_or(1, |cores| cores.get().min(MOST_READERS)))
+        .map(|_| Sheet::new(contract, at, Some(&file.name), is_padded))
+        .collect::<Result<Vec<_>>>()?;
+    let mut blocks = Blocks::new(text, &layout.format, block_bytes);
+    let reader = Reader::of_file(contract, &layout.format, &mut blocks).map_err(|error| error.at(at))?;
+    let readers = sheets.into_iter().map(|sheet| (reader.clone(), sheet)).collect();
+    let all = threads::run(blocks, readers, |page| {
+        let (draft, records) = page.into_parts();
+        let batch = book.claim_and_settle(draft, |at| Ok(records.raw(at)))?;
+        Ok(batch.is_none_or(&mut *emit))
+    });
+    if !all.map_err(|error| error.at(at))? {
         return Ok(None);
     }
-    while let Some(batch) = rows.last_batch()? {
+    while let Some(batch) = book.next_held()? {
         if !emit(batch) {
             return Ok(None);
         }
     }
-    rows.totals().map(Some)
+    book.totals().map(Some)
+}
+
+impl Reader {
+    /// A reader for one file; the header is taken from its blocks here.
+    fn of_file(contract: &Contract, format: &FileFormat, blocks: &mut Blocks) -> Result<Self> {
+        let FileFormat::Delimited { delimiter, quote, header } = *format else {
+            return fixed::Reader::new(contract).map(Reader::Fixed);
+        };
+        let mut parser = delimited::Parser::new(delimiter, quote);
+        let places = match header {
+            true => Places::of_header(contract, &mut parser, blocks)?,
+            false => Places::of_contract(contract),
+        };
+        Ok(Reader::Delimited(delimited::Reader::new(parser, places)))
+    }
+
+    /// Reads all rows of a block; `false` when nobody listened to the end.
+    fn read(&mut self, block: Block, pages: &mut Pages<'_>) -> Result<bool> {
+        match self {
+            Reader::Delimited(reader) => reader.read(block, pages),
+            Reader::Fixed(reader) => reader.read(block, pages),
+        }
+    }
 }
 
 /// The number of line ends in `bytes`: LF, CRLF and CR on its own.
 fn line_ends(bytes: &[u8]) -> i64 {
-    let count = |byte: u8| bytes.iter().filter(|b| **b == byte).count();
-    let pairs = bytes.iter().zip(bytes.iter().skip(1)).filter(|pair| *pair == (&b'\r', &b'\n')).count();
-    i64::try_from(count(b'\n') + count(b'\r') - pairs).unwrap_or(i64::MAX)
-}
-
-/// The bytes as UTF-8.
-fn decoded(bytes: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
-    match encoding {
-        Encoding::Utf8 => Cow::Borrowed(bytes),
-        Encoding::Windows1252 => owned(encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0),
-        Encoding::Utf16 => owned(encoding_rs::UTF_16LE.decode(bytes).0),
-    }
-}
-
-fn owned(text: Cow<'_, str>) -> Cow<'_, [u8]> {
-    Cow::Owned(text.into_owned().into_bytes())
+    let ends = memchr2_iter(b'\n', b'\r', bytes);
+    let count = ends.filter(|at| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n')).count();
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Whether a byte is part of a line end.

@@ -1,30 +1,68 @@
 //! The control record at the end of a file.
 
-use crate::connector::contract::{Contract, FileLayout, NumberForm, Trailer, TrailerPart, Type};
+use crate::connector::contract::{Contract, NumberForm, Trailer, TrailerPart, Type};
+use crate::connector::format::decode::{unit, unreadable};
 use crate::connector::format::ends_line;
-use crate::connector::rows::Control;
+use crate::connector::rows::{Control, MAX_ROW_BYTES};
 use crate::connector::value::number::{self, Digits};
 use crate::error::{Error, Result};
+use encoding_rs::{Encoding, UTF_16BE};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 
-/// Cuts the trailer off `body`, if the layout has one: the rest, and what the trailer says.
-pub(super) fn cut<'a>(
+/// How much of a file's end is looked at first; a trailer seldom takes more.
+const TAIL_BYTES: u64 = 4096;
+
+/// Finds the trailer in a file, of which `body` is what follows the byte order mark: where the
+/// trailer begins, and what it says.
+pub(super) fn find(
     contract: &Contract,
-    layout: &FileLayout,
-    body: &'a [u8],
-) -> Result<(&'a [u8], Control)> {
-    let Some(trailer) = &layout.trailer else {
-        return Ok((body, Control::default()));
-    };
-    let end = body.trim_ascii_end();
-    let start = end.iter().rposition(|byte| ends_line(*byte)).map_or(0, |at| at + 1);
-    let line = crate::connector::format::decoded(&end[start..], layout.encoding);
-    match parse(contract, trailer, String::from_utf8_lossy(&line).trim()) {
-        Some(control) => Ok((&body[..start], control)),
-        None => {
-            let message = format!("the last line is not the trailer '{}'", shown(trailer));
-            Err(Error::contract(message).hint("the file may be cut: ask for it again"))
+    trailer: &Trailer,
+    encoding: &'static Encoding,
+    file: &mut File,
+    body: Range<u64>,
+) -> Result<(u64, Control)> {
+    let unit = unit(encoding);
+    let mut most = TAIL_BYTES;
+    loop {
+        // The length is a whole number of units, so that this begins with one as well.
+        let length = (body.end - body.start).min(most);
+        let start = body.end - length - (body.end - length - body.start) % unit as u64;
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        file.take(body.end - start).read_to_end(&mut tail).map_err(unreadable)?;
+        let shape = shape(&tail, encoding);
+        let end = shape.trim_ascii_end().len();
+        let line = shape[..end].iter().rposition(|byte| ends_line(*byte)).map(|at| at + 1);
+        match line {
+            None if start > body.start && most <= MAX_ROW_BYTES as u64 => most *= 4,
+            None if start > body.start => return Err(missing(trailer)),
+            _ => {
+                let line = line.unwrap_or(0);
+                let text = encoding.decode_without_bom_handling(&tail[line * unit..end * unit]).0;
+                let control = parse(contract, trailer, text.trim()).ok_or_else(|| missing(trailer))?;
+                return Ok((start + (line * unit) as u64, control));
+            }
         }
     }
+}
+
+/// One byte for each unit of the encoding: the character if it is ASCII.
+fn shape(bytes: &[u8], encoding: &'static Encoding) -> Vec<u8> {
+    if unit(encoding) == 1 {
+        return bytes.to_vec();
+    }
+    let ascii = |unit: &[u8]| match (unit, encoding == UTF_16BE) {
+        ([0, byte], true) | ([byte, 0], false) => *byte,
+        _ => u8::MAX,
+    };
+    bytes.chunks_exact(2).map(ascii).collect()
+}
+
+fn missing(trailer: &Trailer) -> Error {
+    let message = format!("the last line is not the trailer '{}'", shown(trailer));
+    Error::contract(message).hint("the file may be cut: ask for it again")
 }
 
 fn parse(contract: &Contract, trailer: &Trailer, line: &str) -> Option<Control> {

@@ -17,7 +17,7 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::record_batch::RecordBatch;
 use std::fmt::Write;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 /// The number of the recipe; part of everything hashed.
 pub const RECIPE: u32 = 2;
@@ -87,12 +87,12 @@ fn of_columns<'a>(
 
 /// The fingerprint to which the hashes of single values add up.
 pub(crate) fn mixed(subject: Subject, sum: u128) -> u128 {
-    xxh3_128_with_seed(&sum.to_le_bytes(), seed(subject, &[]))
+    xxh3_128_with_seed(&sum.to_le_bytes(), seed(subject))
 }
 
 /// The fingerprint of a bad row, over what was received.
 pub(crate) fn bad_row(received: &[u8]) -> u128 {
-    xxh3_128_with_seed(received, seed(Subject::BadRow, &[]))
+    xxh3_128_with_seed(received, seed(Subject::BadRow))
 }
 
 /// The stand-in for the key of a bad row: its fingerprint and how often it came so far.
@@ -100,14 +100,12 @@ pub(crate) fn bad_key(bad_row: u128, occurrence: i64) -> u128 {
     let mut bytes = [0; 24];
     bytes[..16].copy_from_slice(&bad_row.to_le_bytes());
     bytes[16..].copy_from_slice(&occurrence.to_le_bytes());
-    xxh3_128_with_seed(&bytes, seed(Subject::BadKey, &[]))
+    xxh3_128_with_seed(&bytes, seed(Subject::BadKey))
 }
 
-fn seed(subject: Subject, context: &[u8]) -> u64 {
-    let mut bytes = RECIPE.to_le_bytes().to_vec();
-    bytes.push(subject as u8);
-    bytes.extend_from_slice(context);
-    xxh3_64(&bytes)
+/// Stands for recipe and subject, so that no value has to carry them.
+fn seed(subject: Subject) -> u64 {
+    (u64::from(RECIPE) << 8) | subject as u64
 }
 
 /// What the bytes of a value mean; a part of the recipe.
@@ -143,7 +141,7 @@ impl Kind {
 pub(crate) struct Column {
     name: String,
     kind: Kind,
-    /// Stands for recipe, subject, name and kind, so that no value has to carry them.
+    /// Stands for recipe, subject, name and kind.
     seed: u64,
 }
 
@@ -151,7 +149,7 @@ impl Column {
     pub(crate) fn new(subject: Subject, name: &str, kind: Kind) -> Self {
         let mut context = vec![kind as u8];
         context.extend_from_slice(name.as_bytes());
-        Self { name: name.to_string(), kind, seed: seed(subject, &context) }
+        Self { name: name.to_string(), kind, seed: xxh3_64_with_seed(&context, seed(subject)) }
     }
 
     /// The hash of a value; `None` for null.

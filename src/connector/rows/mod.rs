@@ -10,7 +10,7 @@ mod sheet;
 mod sums;
 
 pub(crate) use book::Book;
-pub(crate) use sheet::Sheet;
+pub(crate) use sheet::{Sheet, line};
 
 use crate::connector::Totals;
 use crate::connector::contract::Contract;
@@ -74,11 +74,6 @@ impl Rows {
         let key = self.sheet.last_key();
         let (at, marks, echo) = self.sheet.last_marks();
         self.book.claim((at, marks), (row, key), || echo.raw(row, received, cell))
-    }
-
-    /// Takes in a row whose cells cannot be told apart.
-    pub(crate) fn push_ragged(&mut self, row: i64, received: Received<'_>, message: &str) -> Result<()> {
-        self.sheet.push_ragged(row, received, message)
     }
 
     /// A batch, when enough rows are waiting for one.

@@ -221,7 +221,7 @@ fn line_key(file: Option<&str>) -> (hash::Column, u128) {
 fn too_long(at: &str, row: i64) -> Error {
     Error::contract(format!("row {row} is longer than {} MiB", MAX_ROW_BYTES >> 20))
         .at(at)
-        .hint("a quote may not be closed, or the data may be binary")
+        .hint("the data may be binary")
 }
 
 /// A database row as JSON: `{"NAME":"Miller","PAY":null}`.
