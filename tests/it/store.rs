@@ -1,9 +1,9 @@
 //! Drop folders in object stores, against a server of its own: SeaweedFS speaks S3 and WebDAV.
 
 use crate::files::{AT_ONCE, FileProject, LOG};
+use object_store::ObjectStoreExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as ObjectPath;
-use object_store::ObjectStoreExt;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
