@@ -23,6 +23,11 @@ impl Hub {
     /// Opens the lake and the state database of `project`, making them when they are missing.
     pub async fn open(project: Project) -> Result<Self> {
         let lake = Lake::open(&project.hub.lake)?;
+        Self::open_over(project, lake).await
+    }
+
+    /// The same over a lake that is open already.
+    pub async fn open_over(project: Project, lake: Lake) -> Result<Self> {
         let state = State::open(&project.hub.state).await?;
         let engine = Engine::new()?;
         Ok(Self { project, lake, engine, state })

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 #[tokio::main]
 async fn main() -> ExitCode {
     muster::telemetry::init();
+    // Failpoints named in FAILPOINTS; in a build that has none, nothing.
+    let _failpoints = fail::FailScenario::setup();
     match Box::pin(cli::run(Cli::parse())).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

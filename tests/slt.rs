@@ -106,6 +106,9 @@ impl Database {
             let layout = FileLayout {
                 matching: format!("{}.*", contract.entity),
                 settle: Duration::ZERO,
+                // A fixture is named after its entity, not as the vendor names files.
+                order: None,
+                done: None,
                 ..contract.file.clone().unwrap_or_else(plain_csv)
             };
             contract.file = Some(layout);

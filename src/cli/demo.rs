@@ -3,7 +3,7 @@
 
 use super::query::{self, Format};
 use super::run::run_pipeline;
-use crate::demo::Estate;
+use crate::demo::{Estate, Server};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::pipeline::run::Outcome;
@@ -18,6 +18,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use url::Url;
 
 /// The users of the demo: the hub's own, and one for each force.
 const USERS: [&str; 4] = ["hub", "beds", "cambs", "herts"];
@@ -43,6 +44,13 @@ pub struct Args {
     /// The port for Arrow Flight SQL on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 32010)]
     flight_port: u16,
+    /// Make the systems that are databases on this PostgreSQL server instead of in SQLite files; the
+    /// user's password is taken from MUSTER_DEMO_PASSWORD (a new folder only).
+    #[arg(long, value_name = "URL", conflicts_with = "mysql")]
+    postgres: Option<Url>,
+    /// The same on a MySQL or MariaDB server.
+    #[arg(long, value_name = "URL")]
+    mysql: Option<Url>,
     /// Stop after the release.
     #[arg(long)]
     no_serve: bool,
@@ -107,7 +115,13 @@ async fn make(args: &Args) -> Result<()> {
         hashes.insert(user.clone(), password::hash(word)?);
     }
     let estate = Estate { staff: args.staff as usize, seed: args.seed };
-    estate.write(&partial, &format!("127.0.0.1:{}", args.flight_port), &hashes).await?;
+    let server = match (&args.postgres, &args.mysql) {
+        (Some(url), _) => Some(Server::Postgres(url.clone())),
+        (None, Some(url)) => Some(Server::Mysql(url.clone())),
+        (None, None) => None,
+    };
+    let flight = format!("127.0.0.1:{}", args.flight_port);
+    estate.write(&partial, &flight, &hashes, server.as_ref()).await?;
     certificate(&partial.join("tls"))?;
     write_private(&partial.join(PASSWORDS), &passwords)?;
     fs::remove_dir(&args.dir).or_else(ignore_missing).map_err(|e| failed(&args.dir, e))?;

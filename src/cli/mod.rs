@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod init;
+pub mod pull;
 pub mod query;
 pub mod run;
 pub mod serve;
@@ -32,6 +33,10 @@ enum Command {
     Init(init::Args),
     /// Generate three forces' systems, consolidate them and serve the result.
     Demo(demo::Args),
+    /// Pull and land sources, and build nothing.
+    Pull(pull::PullArgs),
+    /// Land the quarantined rows that a corrected contract accepts.
+    Replay(pull::ReplayArgs),
     /// Pull, build, check and release.
     Run(run::Args),
     /// Serve the releases over Arrow Flight SQL until stopped.
@@ -55,6 +60,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Check(args) => check::run(&project, args).await,
         Command::Init(args) => init::run(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Pull(args) => pull::pull(&project, args).await,
+        Command::Replay(args) => pull::replay(&project, args).await,
         Command::Run(args) => run::run(&project, args).await,
         Command::Serve(args) => serve::run(&project, args).await,
         Command::Query(args) => query::run(&project, args).await,

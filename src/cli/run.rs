@@ -39,12 +39,12 @@ pub(super) async fn run_pipeline(hub: &Hub, name: &str) -> Result<Report> {
 }
 
 /// A spinner on a terminal, plain lines otherwise.
-struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
@@ -55,7 +55,7 @@ impl Progress {
         Self { bar }
     }
 
-    fn show(&self, event: &Event) {
+    pub(super) fn show(&self, event: &Event) {
         let line = line(event);
         match (&self.bar, event) {
             (Some(bar), Event::Pulled { .. }) => bar.set_message(line),
@@ -64,7 +64,7 @@ impl Progress {
         }
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -74,14 +74,19 @@ impl Progress {
 /// One line for people.
 fn line(event: &Event) -> String {
     match event {
-        Event::Pulled { name, rows, quarantined, landed } => {
+        Event::Pulled { name, rows, quarantined, landed, notes } => {
             let what = if *landed { "landed" } else { "unchanged" };
-            match quarantined {
-                0 => format!("pulled   {name}: {rows} rows, {what}"),
-                bad => format!("pulled   {name}: {rows} rows, {what}, {bad} in quarantine"),
-            }
+            let quarantined = match quarantined {
+                0 => String::new(),
+                bad => format!(", {bad} in quarantine"),
+            };
+            let notes: String = notes.iter().map(|note| format!("\n         {note}")).collect();
+            format!("pulled   {name}: {rows} rows, {what}{quarantined}{notes}")
         }
-        Event::SourceFailed { name, why } => format!("failed   {name}: {why}"),
+        Event::SourceFailed { name, why, hint } => {
+            let hint = hint.as_ref().map(|hint| format!("\n         {hint}")).unwrap_or_default();
+            format!("failed   {name}: {why}{hint}")
+        }
         Event::Built { force, rows, warnings } => {
             let whose = force.as_deref().unwrap_or("the hub's tables");
             match warnings {

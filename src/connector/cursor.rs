@@ -3,9 +3,9 @@
 //! Bounds are kept as the source writes them, in its own local time: comparing them there needs
 //! no conversion, and an hour that happens twice is covered by the lag.
 
-use crate::connector::contract::Lag;
+use crate::connector::contract::{Column, Contract, Lag, Type};
 use crate::error::{Error, Result};
-use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 /// How an instant is written.
 pub(crate) const INSTANT: &str = "%Y-%m-%d %H:%M:%S%.6f";
@@ -13,12 +13,64 @@ pub(crate) const INSTANT: &str = "%Y-%m-%d %H:%M:%S%.6f";
 /// How a day is written.
 pub(crate) const DAY: &str = "%Y-%m-%d";
 
+/// A cursor value, read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// Of an int.
+    Number(i64),
+    /// Of a date or a timestamp; midnight for a date.
+    Moment(NaiveDateTime),
+}
+
+impl Bound {
+    /// Reads a cursor value of `column`.
+    pub(crate) fn parse(text: &str, column: &Column) -> Result<Self> {
+        match column.ty {
+            Type::Int => text.parse().map(Bound::Number).map_err(|_| unreadable(text)),
+            _ => {
+                let day = || NaiveDate::parse_from_str(text, DAY).map(NaiveDateTime::from);
+                let moment = NaiveDateTime::parse_from_str(text, INSTANT).or_else(|_| day());
+                // Databases know no year before the first.
+                let first = NaiveDate::from_ymd_opt(1, 1, 1).map(NaiveDateTime::from).unwrap_or_default();
+                moment.map(|moment| Bound::Moment(moment.max(first))).map_err(|_| unreadable(text))
+            }
+        }
+    }
+}
+
+/// The column of the contract's cursor.
+pub(crate) fn column(contract: &Contract) -> Option<&Column> {
+    contract.mode.cursor().and_then(|cursor| contract.column(&cursor.column))
+}
+
+/// What the source's clock shows at `now`, for a column that is kept in UTC or in local time.
+pub(crate) fn reading(now: DateTime<Utc>, contract: &Contract, column: &Column, is_utc: bool) -> NaiveDateTime {
+    let zone_of = |ty: &Type| match ty {
+        Type::Timestamp { zone, .. } => Some(*zone),
+        _ => None,
+    };
+    // A date has no zone of its own; the contract's timestamps know where the source is.
+    let zone = zone_of(&column.ty).or_else(|| contract.columns.iter().find_map(|c| zone_of(&c.ty)));
+    match zone {
+        Some(zone) if !is_utc => now.with_timezone(&zone).naive_local(),
+        _ => now.naive_utc(),
+    }
+}
+
+/// A reading of the clock as [`crate::connector::Totals::high`] writes it for `column`.
+pub(crate) fn written(reading: NaiveDateTime, column: &Column) -> String {
+    let pattern = if matches!(column.ty, Type::Date { .. }) { DAY } else { INSTANT };
+    reading.format(pattern).to_string()
+}
+
+fn unreadable(high: &str) -> Error {
+    Error::lake(format!("the cursor \"{high}\" of the last load does not fit the contract"))
+        .hint("pull the source with --full: it is read whole, and the cursor begins anew")
+}
+
 /// See [`crate::connector::lowered`].
 pub(crate) fn lowered(high: &str, lag: Lag) -> Result<String> {
-    let unreadable = || {
-        Error::lake(format!("the cursor \"{high}\" of the last load does not fit the contract"))
-            .hint("pull the source with --full: it is read whole, and the cursor begins anew")
-    };
+    let unreadable = || unreadable(high);
     match lag {
         Lag::Steps(steps) => {
             let number: i64 = high.parse().map_err(|_| unreadable())?;
@@ -36,6 +88,28 @@ pub(crate) fn lowered(high: &str, lag: Lag) -> Result<String> {
             Ok(day.checked_sub_signed(days).unwrap_or(NaiveDate::MIN).format(DAY).to_string())
         }
     }
+}
+
+/// See [`crate::connector::bound`].
+pub(crate) fn bound(contract: &Contract, text: &str) -> Result<String> {
+    let ty = contract.mode.cursor().and_then(|cursor| contract.column(&cursor.column)).map(|c| &c.ty);
+    let day = |text: &str| NaiveDate::parse_from_str(text, DAY).ok();
+    let (bound, example) = match ty {
+        Some(Type::Int) => (text.parse::<i64>().ok().map(|number| number.to_string()), "4711"),
+        Some(Type::Date { .. }) => (day(text).map(|day| day.format(DAY).to_string()), "2026-03-29"),
+        Some(Type::Timestamp { .. }) => {
+            let instant = |pattern| NaiveDateTime::parse_from_str(text, pattern).ok();
+            let instant = instant("%Y-%m-%d %H:%M:%S%.f")
+                .or_else(|| instant("%Y-%m-%dT%H:%M:%S%.f"))
+                .or_else(|| day(text).map(|day| day.and_time(NaiveTime::MIN)));
+            (instant.map(|instant| instant.format(INSTANT).to_string()), "2026-03-29 01:30:00")
+        }
+        _ => return Err(Error::config("the entity has no cursor to read from")),
+    };
+    bound.ok_or_else(|| {
+        Error::config(format!("\"{text}\" is not a value of the entity's cursor"))
+            .hint(format!("for example {example}, in the source's own time"))
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ mod testing;
 mod transport;
 mod value;
 
+pub use transport::FileOrder;
+
 use crate::connector::contract::{Contract, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
@@ -205,4 +207,32 @@ pub fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Res
 /// A lower bound `lag` below `high`, both as [`Totals::high`] writes them.
 pub fn lowered(high: &str, lag: Lag) -> Result<String> {
     cursor::lowered(high, lag)
+}
+
+/// A lower bound as somebody types it, in the form of [`Totals::high`]; an error when it does not
+/// fit the contract's cursor.
+pub fn bound(contract: &Contract, text: &str) -> Result<String> {
+    cursor::bound(contract, text)
+}
+
+/// Where a file of this name stands among the files of its entity.
+pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
+    transport::file_order(contract, name)
+}
+
+/// What the row hashes of `contract` are made of; under another text they must be made anew.
+pub fn recipe(contract: &Contract) -> String {
+    hash::recipe(contract)
+}
+
+/// The `_row_hash` of each row of `batch`, which has the contract's columns; one that is missing
+/// counts as null.
+pub fn row_hashes(contract: &Contract, batch: &RecordBatch) -> Result<Vec<u128>> {
+    hash::rows(contract, batch)
+}
+
+/// Starts reading quarantined rows of a database again, as they were received: their numbers and
+/// the JSON in which they are kept.
+pub fn read_again(source: &Source, contract: &Contract, rows: Vec<(i64, String)>) -> Result<Extract> {
+    transport::read_again(source, contract, rows)
 }

@@ -15,9 +15,12 @@ mod names;
 mod people;
 mod posts;
 mod project;
+mod server;
 mod truth;
 mod world;
 mod write;
+
+pub use crate::demo::server::{PASSWORD, Server};
 
 use crate::demo::duty::Event;
 use crate::demo::force::{FORCES, Force};
@@ -49,12 +52,14 @@ impl Estate {
     /// Writes `muster.toml`, the systems and `truth.json` into `dir`, replacing what is there.
     ///
     /// `flight` is the address to serve at. `password_hashes` gives each of the users `hub`,
-    /// `beds`, `cambs` and `herts` a password in PHC form; users without one are left out.
+    /// `beds`, `cambs` and `herts` a password in PHC form; users without one are left out. With a
+    /// `server` the systems that are databases are made there, otherwise as SQLite files.
     pub async fn write(
         &self,
         dir: &Path,
         flight: &str,
         password_hashes: &BTreeMap<String, String>,
+        server: Option<&Server>,
     ) -> Result<()> {
         if self.staff < 200 {
             let error = Error::config(format!("an estate of {} staff is too small", self.staff));
@@ -65,7 +70,13 @@ impl Estate {
         let ((beds, cambs), herts) =
             tokio::try_join!(self.forces(dir, &FORCES[0], &FORCES[1]), self.force(dir, &FORCES[2]))?;
         let truth = truth::questions(&[beds, cambs, herts]);
-        save(&dir.join("muster.toml"), &project::manifest(flight, password_hashes))?;
+        let mut sources: Vec<project::Source> = FORCES.iter().flat_map(project::sources).collect();
+        if let Some(server) = server {
+            for source in &mut sources {
+                source.move_to(server, dir).await?;
+            }
+        }
+        save(&dir.join("muster.toml"), &project::manifest(flight, &sources, password_hashes))?;
         save(&dir.join("truth.json"), &truth::json(&truth)?)
     }
 
@@ -105,7 +116,7 @@ impl Estate {
             }
         })?;
         received.push(duties.finish()?);
-        let sources = project::sources(force).map(|(source, _, _)| source);
+        let sources = project::sources(force).map(|source| source.name);
         let received = sources.into_iter().zip(received).collect();
         Ok(Facts { force, people, ledger, duty: tally, received })
     }

@@ -1,11 +1,24 @@
 //! The project folder's `muster.toml`.
 
 use crate::demo::force::{FORCES, Force};
+use crate::demo::server::{PASSWORD, Server};
+use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
-/// The sources of a force: HR, finance and duty. Name, system and address.
-pub(super) fn sources(force: &Force) -> [(String, &'static str, String); 3] {
+/// A source of the demo.
+pub(super) struct Source {
+    pub(super) name: String,
+    force: &'static str,
+    system: &'static str,
+    address: String,
+    /// Whether the server's user has a password.
+    has_password: bool,
+}
+
+/// The sources of a force: HR, finance and duty.
+pub(super) fn sources(force: &'static Force) -> [Source; 3] {
     let systems = match force.code {
         "beds" => [("itrent", true), ("efinancials", true), ("carm", false)],
         "cambs" => [("itrent", false), ("agresso", false), ("carm", true)],
@@ -13,13 +26,32 @@ pub(super) fn sources(force: &Force) -> [(String, &'static str, String); 3] {
     };
     systems.map(|(system, database)| {
         let path = format!("systems/{}/{system}", force.code);
-        let address = if database { format!("sqlite:{path}.db") } else { format!("file:{path}") };
-        (format!("{}_{system}", force.code), system, address)
+        let address = if database { format!("{SQLITE}{path}.db") } else { format!("file:{path}") };
+        let name = format!("{}_{system}", force.code);
+        Source { name, force: force.code, system, address, has_password: false }
     })
 }
 
+const SQLITE: &str = "sqlite:";
+
+impl Source {
+    /// Moves the source's database, if it is one, from below `dir` to a server.
+    pub(super) async fn move_to(&mut self, server: &Server, dir: &Path) -> Result<()> {
+        let Some(path) = self.address.strip_prefix(SQLITE).map(|path| dir.join(path)) else { return Ok(()) };
+        self.address = server.take(&self.name, &path).await?;
+        self.has_password = std::env::var_os(PASSWORD).is_some();
+        std::fs::remove_file(&path).map_err(|e| {
+            Error::internal("the moved database cannot be deleted").at(path.display()).because(e)
+        })
+    }
+}
+
 /// The text of `muster.toml`.
-pub(super) fn manifest(flight: &str, password_hashes: &BTreeMap<String, String>) -> String {
+pub(super) fn manifest(
+    flight: &str,
+    sources: &[Source],
+    password_hashes: &BTreeMap<String, String>,
+) -> String {
     let mut toml = format!(
         r#"# Written by `muster demo`: three forces, each with an HR, a finance and a duty system of its own.
 
@@ -45,15 +77,16 @@ key = "tls/server.key"
             quoted(force.ons_code)
         );
     }
-    for force in &FORCES {
-        for (name, system, address) in sources(force) {
-            let _ = write!(
-                toml,
-                "\n[sources.{name}]\nforce = {}\nsystem = {}\naddress = {}\n",
-                quoted(force.code),
-                quoted(system),
-                quoted(&address)
-            );
+    for Source { name, force, system, address, has_password } in sources {
+        let _ = write!(
+            toml,
+            "\n[sources.{name}]\nforce = {}\nsystem = {}\naddress = {}\n",
+            quoted(force),
+            quoted(system),
+            quoted(address)
+        );
+        if *has_password {
+            let _ = writeln!(toml, "password = {{ env = {} }}", quoted(PASSWORD));
         }
     }
     toml.push_str("\n# Sees everything.\n[roles.hub]\nforces = [\"*\"]\ntables = [\"*\"]\n");
@@ -92,7 +125,8 @@ mod tests {
     #[test]
     fn the_manifest_is_toml() {
         let hashes = [("hub".to_owned(), "$argon2id$v=19$m=1\"".to_owned())].into();
-        let toml: toml::Table = manifest("127.0.0.1:32010", &hashes).parse().unwrap();
+        let sources: Vec<Source> = FORCES.iter().flat_map(sources).collect();
+        let toml: toml::Table = manifest("127.0.0.1:32010", &sources, &hashes).parse().unwrap();
         assert_eq!(toml["sources"].as_table().unwrap().len(), 9);
         assert_eq!(toml["sources"]["beds_itrent"]["address"].as_str(), Some("sqlite:systems/beds/itrent.db"));
         assert_eq!(toml["sources"]["cambs_itrent"]["address"].as_str(), Some("file:systems/cambs/itrent"));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 async fn written(staff: usize, seed: u64) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    Estate { staff, seed }.write(dir.path(), "127.0.0.1:0", &BTreeMap::new()).await.unwrap();
+    Estate { staff, seed }.write(dir.path(), "127.0.0.1:0", &BTreeMap::new(), None).await.unwrap();
     dir
 }
 

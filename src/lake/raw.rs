@@ -4,15 +4,15 @@ use super::Lake;
 use crate::error::{Error, Result};
 use crate::lake::delta::Version;
 use crate::lake::snapshot::SnapshotTable;
-use datafusion::arrow::array::{Array, BinaryArray, BooleanArray, Int64Array};
+use datafusion::arrow::array::Array;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::JoinType;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::functions_aggregate::expr_fn::max;
-use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, ident, lit};
-use futures::TryStreamExt;
+use datafusion::prelude::{DataFrame, Expr, SessionConfig, SessionContext, ident, lit};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The key under which a commit of raw records its [`Load`].
@@ -58,6 +58,21 @@ pub struct Load {
     pub tag: Option<String>,
     /// The fingerprint of the contract that the load was read under.
     pub contract: String,
+    /// A number drawn for this load: two pulls that landed at the same time are told apart by it.
+    #[serde(default)]
+    pub id: String,
+    /// What the load's row hashes are made of; empty before hashes had a recipe.
+    #[serde(default)]
+    pub recipe: String,
+    /// Whether the load saw everything that the source has; otherwise rows it did not bring stay.
+    #[serde(default = "always")]
+    pub whole: bool,
+    /// When the source was last read whole, microseconds since 1970.
+    #[serde(default)]
+    pub swept_at: Option<i64>,
+    /// The cursor's upper bound, as the source writes it; the next load goes on from here.
+    #[serde(default)]
+    pub high: Option<String>,
     /// Rows at the source, if it says.
     pub source_rows: Option<u64>,
     /// Rows received: accepted + quarantined.
@@ -66,7 +81,11 @@ pub struct Load {
     pub accepted_rows: u64,
     /// Rows that break it.
     pub quarantined_rows: u64,
-    /// Rows landed because their key was not open.
+    /// Rows in quarantine after the load, those of earlier loads included.
+    #[serde(default)]
+    pub in_quarantine_rows: u64,
+    /// Rows landed because their key was not open. A load that goes on from a cursor knows only the
+    /// rows near it: there a changed older row counts as inserted.
     pub inserted_rows: u64,
     /// Rows landed because their values differ from the open ones.
     pub changed_rows: u64,
@@ -75,8 +94,25 @@ pub struct Load {
     /// Keys that the source no longer shows but that stay open, because rows with unreadable keys
     /// may be theirs.
     pub withheld_rows: u64,
-    /// Control sums: column, sum at the source (if it says), sum received.
-    pub sums: Vec<(String, Option<String>, String)>,
+    /// Control sums.
+    pub sums: Vec<LoadSum>,
+}
+
+/// The control sum of one column of a load, as decimal text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadSum {
+    /// The column.
+    pub column: String,
+    /// The sum at the source, if it says.
+    pub source: Option<String>,
+    /// The sum of the cells that could be read.
+    pub received: String,
+    /// The part of it in rows that keep their contract; the rest is in quarantine.
+    pub accepted: String,
+}
+
+fn always() -> bool {
+    true
 }
 
 /// Every load of `place` up to a version of its table, newest first.
@@ -84,62 +120,49 @@ pub async fn loads(lake: &Lake, place: &Place, up_to: Option<u64>) -> Result<Vec
     let table = lake.table(&place.table());
     // delta-rs lists the commits after a pinned version too; the transaction says where to stop.
     let last = table.transaction(&place.table(), up_to).await?.unwrap_or(0);
-    let parse = |value| {
-        serde_json::from_value(value)
-            .map_err(|e| Error::lake("the record of a load cannot be read").at(place.table()).because(e))
-    };
-    let loads: Vec<Load> = table.recorded(RECORDED).await?.into_iter().map(parse).collect::<Result<_>>()?;
+    let recorded = table.recorded(RECORDED).await?.into_iter();
+    let loads: Vec<Load> = recorded.map(|value| parsed(value, place)).collect::<Result<_>>()?;
     Ok(loads.into_iter().filter(|load| load.load <= last).collect())
 }
 
-/// The rows that are open, by key hash.
-pub(crate) type OpenRows = HashMap<u128, Open>;
-
-/// An open row.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Open {
-    pub(crate) hash: u128,
-    pub(crate) bad: bool,
+/// The newest load of `place`; `None` when nothing has been landed.
+pub async fn last_load(lake: &Lake, place: &Place) -> Result<Option<Load>> {
+    let newest = lake.table(&place.table()).recorded_lately(RECORDED, |_| true).await?;
+    newest.map(|value| parsed(value, place)).transpose()
 }
 
-/// What the newest load of every key says, tombstones left out.
-pub(crate) async fn open_state(version: Option<&Version>) -> Result<OpenRows> {
-    let Some(version) = version else { return Ok(OpenRows::new()) };
+fn parsed(value: Value, place: &Place) -> Result<Load> {
+    serde_json::from_value(value)
+        .map_err(|e| Error::lake("the record of a load cannot be read").at(place.table()).because(e))
+}
+
+/// Everything that raw ever said about the rows that `wanted` accepts (`None`: about all), in no
+/// particular order: the columns `_load, _key_hash, _row_hash, _file`, `gone` (a tombstone), `bad`
+/// (the row breaks its contract), then those of `with` that the table has.
+pub(crate) async fn history(
+    version: &Version,
+    wanted: Option<Expr>,
+    with: &[String],
+) -> Result<SendableRecordBatchStream> {
     let read = async {
-        // One partition and plain strings: this is a scan into a map, not a query.
+        // Plain strings: this is a scan into a map, not a query.
         let mut config = SessionConfig::new().with_target_partitions(2);
-        config.options_mut().execution.parquet.schema_force_view_types = false;
+        let options = &mut config.options_mut().execution.parquet;
+        (options.schema_force_view_types, options.pushdown_filters) = (false, true);
         let context = SessionContext::new_with_config(config);
-        context.register_table("r", Arc::new(SnapshotTable::of(version, |_| true)))?;
-        let sql =
-            "select _load, _key_hash, _row_hash, _op = 'delete' as gone, _raw is not null as bad from r";
-        context.sql(sql).await?.execute_stream().await
-    };
-    let failed = |e| Error::lake("the open rows could not be read").at(version.dir.display()).because(e);
-    let mut rows = read.await.map_err(failed)?;
-    let mut newest: HashMap<u128, (i64, bool, Open)> = HashMap::new();
-    while let Some(batch) = rows.try_next().await.map_err(failed)? {
-        remember(&batch, &mut newest)?;
-    }
-    let open = newest.into_iter().filter(|(_, (_, gone, _))| !gone);
-    Ok(open.map(|(key, (_, _, row))| (key, row)).collect())
-}
-
-fn remember(batch: &RecordBatch, newest: &mut HashMap<u128, (i64, bool, Open)>) -> Result<()> {
-    let loads = column::<Int64Array>(batch, "_load")?;
-    let keys = column::<BinaryArray>(batch, "_key_hash")?;
-    let hashes = column::<BinaryArray>(batch, "_row_hash")?;
-    let gone = column::<BooleanArray>(batch, "gone")?;
-    let bad = column::<BooleanArray>(batch, "bad")?;
-    for row in 0..batch.num_rows() {
-        let open = Open { hash: hash128(hashes.value(row))?, bad: bad.value(row) };
-        let entry = (loads.value(row), gone.value(row), open);
-        let known = newest.entry(hash128(keys.value(row))?).or_insert(entry);
-        if known.0 < entry.0 {
-            *known = entry;
+        let mut rows = context.read_table(Arc::new(SnapshotTable::of(version, |_| true)))?;
+        if let Some(wanted) = wanted {
+            rows = rows.filter(wanted)?;
         }
-    }
-    Ok(())
+        let mut columns: Vec<Expr> = ["_load", "_key_hash", "_row_hash", "_file"].map(ident).into();
+        columns.push(ident("_op").eq(lit("delete")).alias("gone"));
+        columns.push(ident("_raw").is_not_null().alias("bad"));
+        let has = |name: &&String| version.schema.column_with_name(name).is_some();
+        columns.extend(with.iter().filter(has).map(ident));
+        rows.select(columns)?.execute_stream().await
+    };
+    read.await
+        .map_err(|e| Error::lake("the open rows could not be read").at(version.dir.display()).because(e))
 }
 
 /// The rows of raw that are current: the newest of their key, not deleted. `quarantined` asks for

@@ -1,158 +1,229 @@
-//! Compares an extract with the open state and keeps the rows that differ.
+//! Compares an extract with what is known and keeps the rows that differ.
 
-use super::{Outcome, lands_differences};
+use super::known::{Entry, Known, OpenRows, Shard};
+use super::staged::{Staged, StagedShard};
+use super::{Covers, Outcome};
 use crate::connector::Extract;
 use crate::connector::contract::Mode;
 use crate::error::{Error, Result};
-use crate::lake::raw::{Open, OpenRows, column, hash128};
+use crate::lake::raw::{column, hash128};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
-    Array, ArrayRef, BinaryArray, Int64Array, ListArray, StringArray, TimestampMicrosecondArray, UInt32Array,
-    new_null_array,
+    Array, ArrayRef, BinaryArray, Int64Array, ListArray, ListBuilder, StringArray, StringBuilder,
+    TimestampMicrosecondArray, UInt32Array, new_null_array,
 };
-use datafusion::arrow::array::{ListBuilder, StringBuilder};
 use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Rows written at once when keys are closed.
 const DELETES_PER_BATCH: usize = 65_536;
 
+/// The most rows of a `replace` entity: they are held until it is known whether any differs.
+const MOST_HELD: u64 = 1_000_000;
+
+/// What a load is stamped with.
+#[derive(Debug, Clone)]
+pub(super) struct Stamp {
+    pub(super) schema: SchemaRef,
+    pub(super) load: i64,
+    pub(super) loaded_at: DateTime<Utc>,
+}
+
 /// Turns an extract into the rows to land. Pull [`Differ::next`] until it is dry, then
 /// [`Differ::finish`].
-pub(super) struct Differ {
-    extract: Option<Extract>,
-    open: OpenRows,
-    schema: SchemaRef,
-    load: i64,
-    loaded_at: DateTime<Utc>,
-    mode: Mode,
+pub(super) struct Differ<'a> {
+    stamp: Stamp,
+    mode: &'a Mode,
+    covers: &'a Covers<'a>,
+    feed: Feed,
+    known: Known,
+    /// Shards that have not begun yet.
+    waiting: VecDeque<(Shard, StagedShard)>,
     /// Rows of a `replace` entity, until it is known whether any of them differs.
-    held: Vec<RecordBatch>,
-    claimed: HashSet<u128>,
-    unreadable_keys: u64,
-    closing: Option<Vec<(u128, u128)>>,
+    held: VecDeque<RecordBatch>,
+    arrived: Arrived,
+    closing: Vec<(u128, u128)>,
     outcome: Outcome,
 }
 
-impl Differ {
-    pub(super) fn new(
-        open: OpenRows,
-        extract: Extract,
-        schema: SchemaRef,
-        load: i64,
-        loaded_at: DateTime<Utc>,
-        mode: Mode,
-    ) -> Self {
-        let open_before = open.values().filter(|row| !row.bad).count() as u64;
-        let outcome = Outcome {
-            totals: crate::connector::Totals::default(),
-            open_before,
-            accepted: 0,
-            quarantined: 0,
-            inserted: 0,
-            changed: 0,
-            deleted: 0,
-            withheld: 0,
-        };
-        Self {
-            extract: Some(extract),
-            open,
-            schema,
-            load,
-            loaded_at,
-            mode,
-            held: Vec::new(),
-            claimed: HashSet::new(),
-            unreadable_keys: 0,
-            closing: None,
-            outcome,
+/// Where the rows to compare with `known` come from.
+enum Feed {
+    /// The extract itself: what is known fits into memory.
+    Extract(Extract),
+    /// One shard of the extract.
+    Shard(StagedShard),
+    /// No more rows: what was not seen is closed.
+    Closing,
+}
+
+/// What is noted of every row as it arrives.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    accepted: u64,
+    quarantined: u64,
+    /// Keys that bad rows claim: those stay open.
+    claimed: HashSet<u128>,
+    /// Bad rows whose key could not be read: they may be anybody's.
+    unreadable_keys: u64,
+}
+
+impl Arrived {
+    /// Notes the rows of a batch.
+    pub(super) fn note(&mut self, batch: &RecordBatch) -> Result<()> {
+        let claims = column::<BinaryArray>(batch, "_claimed_key")?;
+        let errors = column::<ListArray>(batch, "_errors")?;
+        for row in 0..batch.num_rows() {
+            if errors.value_length(row) == 0 {
+                self.accepted += 1;
+                continue;
+            }
+            self.quarantined += 1;
+            match claims.is_valid(row) {
+                true => drop(self.claimed.insert(hash128(claims.value(row))?)),
+                false => self.unreadable_keys += 1,
+            }
         }
+        Ok(())
+    }
+}
+
+impl<'a> Differ<'a> {
+    /// Prepares the comparison; an extract whose known rows are cut into shards is read to its end.
+    pub(super) async fn new(
+        open: OpenRows,
+        mut extract: Extract,
+        stamp: Stamp,
+        mode: &'a Mode,
+        covers: &'a Covers<'a>,
+    ) -> Result<Self> {
+        let mut arrived = Arrived::default();
+        let mut outcome = Outcome::default();
+        let (feed, known, waiting) = match open {
+            OpenRows::Memory(known) => {
+                outcome.open_before = count_open(&known);
+                (Feed::Extract(extract), known, VecDeque::new())
+            }
+            OpenRows::Shards(shards) => {
+                let mut staged = Staged::new(shards.len())?;
+                while let Some(batch) = extract.next().await {
+                    let batch = batch?;
+                    arrived.note(&batch)?;
+                    staged.add(&batch)?;
+                }
+                outcome.totals = extract.totals()?;
+                // Nothing of an empty shard: the first turn of `next` opens the first real one.
+                let waiting = shards.into_iter().zip(staged.finish()?).collect();
+                (Feed::Closing, Known::new(), waiting)
+            }
+        };
+        let (held, closing) = (VecDeque::new(), Vec::new());
+        Ok(Self { stamp, mode, covers, feed, known, waiting, held, arrived, closing, outcome })
     }
 
     /// The next rows to land; `None` when the extract is exhausted and every closed key is written.
     pub(super) async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        while let Some(extract) = &mut self.extract {
-            match extract.next().await {
-                Some(Ok(batch)) => match self.differing(&batch) {
-                    Ok(Some(rows)) => return Some(Ok(rows)),
-                    Ok(None) => {}
-                    Err(error) => return Some(Err(error)),
+        loop {
+            let step = match &mut self.feed {
+                Feed::Extract(extract) => match extract.next().await {
+                    Some(batch) => batch.and_then(|batch| {
+                        self.arrived.note(&batch)?;
+                        self.differing(&batch)
+                    }),
+                    None => self.end_of_extract().map(|()| None),
                 },
-                Some(Err(error)) => return Some(Err(error)),
-                None => {
-                    if let Err(error) = self.end_of_extract() {
-                        return Some(Err(error));
+                Feed::Shard(shard) => match shard.next() {
+                    Some(batch) => batch.and_then(|batch| self.differing(&batch)),
+                    None => {
+                        self.end_of_rows();
+                        Ok(None)
                     }
-                }
+                },
+                Feed::Closing => match self.held.pop_front() {
+                    Some(batch) => return Some(Ok(batch)),
+                    None if !self.closing.is_empty() => return Some(self.next_closed()),
+                    None => match self.waiting.pop_front() {
+                        Some(shard) => self.begin(shard).map(|()| None),
+                        None => return None,
+                    },
+                },
+            };
+            match step {
+                Ok(Some(rows)) => return Some(Ok(rows)),
+                Ok(None) => {}
+                Err(error) => return Some(Err(error)),
             }
-        }
-        match self.held.pop() {
-            Some(batch) => Some(Ok(batch)),
-            None => self.next_closed(),
         }
     }
 
     /// What was counted; an error when the extract was not read to its end.
-    pub(super) fn finish(self) -> Result<Outcome> {
-        match self.extract {
-            None => Ok(self.outcome),
-            Some(_) => Err(Error::internal("a load was finished before its extract")),
+    pub(super) fn finish(mut self) -> Result<Outcome> {
+        match self.feed {
+            Feed::Closing if self.waiting.is_empty() => {
+                self.outcome.accepted = self.arrived.accepted;
+                self.outcome.quarantined = self.arrived.quarantined;
+                Ok(self.outcome)
+            }
+            _ => Err(Error::internal("a load was finished before its extract")),
         }
     }
 
+    fn begin(&mut self, (known, staged): (Shard, StagedShard)) -> Result<()> {
+        self.known = known.load()?;
+        self.outcome.open_before += count_open(&self.known);
+        self.feed = Feed::Shard(staged);
+        Ok(())
+    }
+
     fn end_of_extract(&mut self) -> Result<()> {
-        if let Some(extract) = self.extract.take() {
+        if let Feed::Extract(extract) = std::mem::replace(&mut self.feed, Feed::Closing) {
             self.outcome.totals = extract.totals()?;
         }
-        let withhold = self.unreadable_keys > 0;
-        let mut closing = Vec::new();
-        for (key, row) in self.open.drain() {
-            match (row.bad, self.claimed.contains(&key)) {
-                (false, true) => {}
+        self.end_of_rows();
+        Ok(())
+    }
+
+    /// Decides about the known rows that did not come again.
+    fn end_of_rows(&mut self) {
+        self.feed = Feed::Closing;
+        let withhold = self.arrived.unreadable_keys > 0;
+        for (key, row) in self.known.drain() {
+            let stays = match self.covers {
+                Covers::Since(_) => true,
+                Covers::Whole | Covers::File(_) => !row.is_own() || self.arrived.claimed.contains(&key),
+            };
+            match (row.is_bad(), stays) {
+                (true, false) => {
+                    self.outcome.out_of_quarantine += 1;
+                    self.closing.push((key, row.hash));
+                }
+                (_, true) => {}
                 (false, false) if withhold => self.outcome.withheld += 1,
                 (false, false) => {
                     self.outcome.deleted += 1;
-                    closing.push((key, row.hash));
+                    self.closing.push((key, row.hash));
                 }
-                (true, _) => closing.push((key, row.hash)),
             }
         }
         // The order of a hash map is not the same twice; the lake's bytes should be.
-        closing.sort_unstable();
-        let differs = self.outcome.inserted + self.outcome.changed > 0 || !closing.is_empty();
-        if !lands_differences(&self.mode) && !differs {
+        self.closing.sort_unstable();
+        let differs = self.outcome.inserted + self.outcome.changed > 0 || !self.closing.is_empty();
+        if *self.mode == Mode::Replace && !differs {
             self.held.clear();
         }
-        self.held.reverse();
-        self.closing = Some(closing);
-        Ok(())
     }
 
     /// The rows of `batch` whose key is not open or whose values differ.
     fn differing(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>> {
         let keys = column::<BinaryArray>(batch, "_key_hash")?;
         let hashes = column::<BinaryArray>(batch, "_row_hash")?;
-        let claims = column::<BinaryArray>(batch, "_claimed_key")?;
         let errors = column::<ListArray>(batch, "_errors")?;
         let mut kept: Vec<u32> = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
-            let (key, hash) = (hash128(keys.value(row))?, hash128(hashes.value(row))?);
-            let bad = errors.value_length(row) > 0;
-            match bad {
-                true => self.outcome.quarantined += 1,
-                false => self.outcome.accepted += 1,
-            }
-            if bad {
-                match claims.is_valid(row) {
-                    true => drop(self.claimed.insert(hash128(claims.value(row))?)),
-                    false => self.unreadable_keys += 1,
-                }
-            }
-            let differs = match self.open.remove(&key) {
-                Some(Open { hash: open, .. }) if open == hash => false,
+            let differs = match self.known.remove(&hash128(keys.value(row))?) {
+                Some(Entry { hash, .. }) if hash == hash128(hashes.value(row))? => false,
                 Some(_) => {
                     self.outcome.changed += 1;
                     true
@@ -162,7 +233,10 @@ impl Differ {
                     true
                 }
             };
-            if differs || !lands_differences(&self.mode) {
+            if differs {
+                self.outcome.into_quarantine += u64::from(errors.value_length(row) > 0);
+            }
+            if differs || *self.mode == Mode::Replace {
                 kept.push(u32::try_from(row).map_err(|e| Error::internal("a batch is too long").because(e))?);
             }
         }
@@ -174,16 +248,32 @@ impl Differ {
             false => take_record_batch(batch, &UInt32Array::from(kept))
                 .map_err(|e| Error::internal("rows could not be selected").because(e))?,
         };
-        let landed = self.landed(&rows)?;
-        if lands_differences(&self.mode) {
+        let landed = self.stamp.landed(&rows)?;
+        if *self.mode != Mode::Replace {
             return Ok(Some(landed));
         }
-        self.held.push(landed);
+        if self.arrived.accepted + self.arrived.quarantined > MOST_HELD {
+            return Err(Error::contract(format!("the list has more than {MOST_HELD} rows"))
+                .hint("mode \"replace\" is for small lists: use \"diff\""));
+        }
+        self.held.push_back(landed);
         Ok(None)
     }
 
+    /// Tombstones for the next keys that the source no longer has.
+    fn next_closed(&mut self) -> Result<RecordBatch> {
+        let keys: Vec<_> = self.closing.drain(..self.closing.len().min(DELETES_PER_BATCH)).collect();
+        self.stamp.closed(&keys)
+    }
+}
+
+fn count_open(known: &Known) -> u64 {
+    known.values().filter(|row| !row.is_bad() && row.is_own()).count() as u64
+}
+
+impl Stamp {
     /// `rows` of an extract in the columns of raw.
-    fn landed(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+    pub(super) fn landed(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let count = rows.num_rows();
         let own = |name: &str, ty: &DataType| -> ArrayRef {
             match name {
@@ -198,10 +288,8 @@ impl Differ {
             .map_err(|e| Error::internal("an extract does not have the columns of its contract").because(e))
     }
 
-    /// Tombstones for the next keys that the source no longer has.
-    fn next_closed(&mut self) -> Option<Result<RecordBatch>> {
-        let closing = self.closing.as_mut().filter(|keys| !keys.is_empty())?;
-        let keys: Vec<(u128, u128)> = closing.drain(..closing.len().min(DELETES_PER_BATCH)).collect();
+    /// Tombstones of `keys`, each with the hash of the row that it closes.
+    pub(super) fn closed(&self, keys: &[(u128, u128)]) -> Result<RecordBatch> {
         let count = keys.len();
         let binary = |hashes: Vec<[u8; 16]>| -> ArrayRef { Arc::new(BinaryArray::from_iter_values(hashes)) };
         let own = |name: &str, ty: &DataType| -> ArrayRef {
@@ -217,8 +305,8 @@ impl Differ {
             }
         };
         let columns = self.schema.fields().iter().map(|f| own(f.name(), f.data_type())).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns);
-        Some(batch.map_err(|e| Error::internal("tombstones do not fit the raw table").because(e)))
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .map_err(|e| Error::internal("tombstones do not fit the raw table").because(e))
     }
 
     fn instants(&self, count: usize) -> ArrayRef {

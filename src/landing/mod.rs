@@ -1,24 +1,60 @@
-//! 2 LANDING. Appends a load to raw: rows good and bad, control totals and transaction id, in one
-//! commit. A crash at any point means that the load happened once or not at all.
+//! 2 LANDING. Appends a load to raw: rows good and bad, cursor, control totals and transaction id,
+//! in one commit. A crash at any point means that the load happened once or not at all.
 
 mod diff;
+mod guard;
+mod keep;
+mod known;
+mod repair;
+mod schema;
+mod staged;
+
+pub use keep::{keep, kept};
+pub use repair::{Damaged, damaged, repair};
 
 use crate::connector::contract::{Contract, Mode};
-use crate::connector::{Bytes, Extract, Listed, SourceFile, Totals};
+use crate::connector::{self, Extract, SourceFile, Totals};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::lake::delta::{Change, Commit, Version};
-use crate::lake::raw::{self, Load, Place, RECORDED};
-use chrono::{DateTime, Utc};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use diff::Differ;
-use futures::{TryStreamExt, stream};
-use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use crate::lake::delta::{Change, Commit, DataFile, Table};
+use crate::lake::raw::{self, Load, LoadSum, Place, RECORDED};
+use chrono::Utc;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use diff::{Differ, Stamp};
+use fail::fail_point;
+use futures::stream;
+use serde_json::Value;
+use std::time::Duration;
 
-/// Open rows from which on the share of disappearing rows is guarded; a list of three that loses
-/// two is ordinary.
-const GUARDED_FROM: u64 = 100;
+/// How often a commit that failed is tried again before the load is given up.
+const COMMIT_RETRIES: usize = 2;
+
+/// How much of the source an extract shows, and so what it says of the rows that it does not bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Covers<'a> {
+    /// All of it: rows that are missing are gone.
+    Whole,
+    /// What has changed since a cursor's value, if it is one: the other rows stay.
+    Since(Option<&'a str>),
+    /// The rows of the file of this name: those that an earlier version of it had are gone.
+    File(&'a str),
+}
+
+/// What is to be landed.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// Where to.
+    pub place: &'a Place,
+    /// What the rows must look like.
+    pub contract: &'a Contract,
+    /// How much of the source the extract shows.
+    pub covers: Covers<'a>,
+    /// The file that is read.
+    pub file: Option<&'a SourceFile>,
+    /// Whether somebody has said that the source may have shrunk.
+    pub accept_drop: bool,
+}
 
 /// What a pull did.
 #[derive(Debug, Clone)]
@@ -33,45 +69,43 @@ pub enum Landed {
 }
 
 /// Lands what `extract` brings. Nothing is written unless the extract reaches its end; the rows
-/// become visible in one commit.
-pub async fn land(
-    lake: &Lake,
-    place: &Place,
-    contract: &Contract,
-    file: Option<&SourceFile>,
-    extract: Extract,
-) -> Result<Landed> {
+/// become visible in one commit. For whoever holds the run's lock: files that no commit names are
+/// taken for what a crash left behind.
+pub async fn land(lake: &Lake, task: Task<'_>, extract: Extract) -> Result<Landed> {
+    let Task { place, contract, covers, file, .. } = task;
     let table = lake.table(&place.table());
     let open = table.version(None).await?;
-    let schema = raw_schema(contract, open.as_ref(), place)?;
-    let app = place.table();
-    let load = table.transaction(&app, None).await?.unwrap_or(0) + 1;
-    let loaded_at = Utc::now();
-    let open_rows = raw::open_state(open.as_ref()).await?;
-    let mut differ =
-        Differ::new(open_rows, extract, Arc::clone(&schema), load, loaded_at, contract.mode.clone());
+    table.clear_orphans(open.as_ref())?;
+    let stamp = Stamp {
+        schema: schema::raw_schema(contract, open.as_ref(), place)?,
+        load: table.transaction(&place.table(), None).await?.unwrap_or(0) + 1,
+        loaded_at: Utc::now(),
+    };
+    let last = raw::last_load(lake, place).await?;
+    let rehash = |batch: &RecordBatch| connector::row_hashes(contract, batch);
+    let other_recipe = last.as_ref().is_some_and(|load| load.recipe != connector::recipe(contract));
+    let known =
+        known::open_rows(open.as_ref(), contract, &covers, other_recipe.then_some(&rehash as _)).await?;
+    let mut differ = Differ::new(known, extract, stamp.clone(), &contract.mode, &covers).await?;
+    fail_point!("land::before-write", |_| Err(Error::lake("failpoint: before the files are written")));
     let rows = Box::pin(stream::unfold(&mut differ, |differ| async move {
         differ.next().await.map(|batch| (batch, differ))
     }));
-    let files = table.write(&schema, None, rows).await?;
+    let files = table.write(&stamp.schema, None, rows).await?;
     let outcome = differ.finish()?;
-    if let Err(refused) = guard(place, contract, &outcome) {
+    if let Err(refused) = guard::check(&task, &outcome) {
         table.discard(&files).await;
         return Err(refused);
     }
-    // Not "the table exists": a crash may have left a table that no load has reached.
-    let known = load > 1;
-    if files.is_empty() && file.is_none() && known {
+    fail_point!("land::after-files", |_| Err(Error::lake("failpoint: after the files are written")));
+    // A sweep that found nothing is worth a record: the next one is due later. So is a first load
+    // of nothing. Not "the table exists": a crash may have left one that no load has reached.
+    let swept = last.is_none() || (contract.mode.cursor().is_some() && covers == Covers::Whole);
+    if files.is_empty() && file.is_none() && !swept {
         return Ok(Landed::Unchanged { received_rows: outcome.totals.received_rows });
     }
-    let load = outcome.load(place, contract, file, load, loaded_at);
-    let recorded = serde_json::to_value(&load).map_err(|e| Error::internal("a load's record").because(e))?;
-    let commit = Commit {
-        change: Change::Append(files),
-        transaction: Some((app, load.load)),
-        metadata: vec![(RECORDED.to_string(), recorded)],
-    };
-    table.commit(&schema, false, commit).await?;
+    let load = outcome.load(&task, &stamp, last.as_ref());
+    commit(&table, &stamp.schema, files, &load).await?;
     tracing::info!(
         force = place.force,
         source = place.source,
@@ -82,8 +116,65 @@ pub async fn land(
     Ok(Landed::Load(Box::new(load)))
 }
 
+/// Commits a load, once. An error may mean that the commit was made and its answer lost: what the
+/// log says counts, and only a load that is not in it is tried again.
+async fn commit(table: &Table, schema: &SchemaRef, files: Vec<DataFile>, load: &Load) -> Result<()> {
+    let app = Place { force: load.force.clone(), source: load.source.clone(), entity: load.entity.clone() };
+    let app = app.table();
+    if planted("plant::cursor-first") {
+        let ahead = Load { accepted_rows: 0, received_rows: 0, ..load.clone() };
+        table.commit(schema, false, record(&ahead, Vec::new(), None)?).await?;
+    }
+    let mut attempt = 0;
+    loop {
+        let made = record(load, files.clone(), Some((app.clone(), load.load)))?;
+        let failed = table.commit(schema, false, made).await.err();
+        fail_point!("land::after-commit", |_| Err(Error::lake("failpoint: after the commit")));
+        let landed = match planted("plant::skip-transaction-check") {
+            true => failed.is_none().then(|| load.id.clone()),
+            false => id_of(table, load.load).await?,
+        };
+        match (landed, failed) {
+            (Some(id), _) if id == load.id => return Ok(()),
+            (_, Some(error)) if attempt == COMMIT_RETRIES => return Err(error),
+            (_, Some(error)) => {
+                tracing::info!(table = app, %error, "the commit is tried again");
+                tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+                attempt += 1;
+            }
+            (_, None) => {
+                table.discard(&files).await;
+                return Err(Error::lake("another pull landed in this table at the same time")
+                    .at(app)
+                    .hint("nothing of this one was landed: pull again"));
+            }
+        }
+    }
+}
+
+fn record(load: &Load, files: Vec<DataFile>, transaction: Option<(String, i64)>) -> Result<Commit> {
+    let recorded = serde_json::to_value(load).map_err(|e| Error::internal("a load's record").because(e))?;
+    Ok(Commit {
+        change: Change::Append(files),
+        transaction,
+        metadata: vec![(RECORDED.to_string(), recorded)],
+    })
+}
+
+/// The id of the load of this number, if the log has one.
+async fn id_of(table: &Table, number: i64) -> Result<Option<String>> {
+    let is_it = |load: &Value| load.get("load").and_then(Value::as_i64) == Some(number);
+    let found = table.recorded_lately(RECORDED, is_it).await?;
+    Ok(found.and_then(|load| Some(load.get("id")?.as_str()?.to_string())))
+}
+
+/// Whether the tests have planted this mistake, to see that their loops find it.
+fn planted(mistake: &str) -> bool {
+    fail::eval(mistake, |_| ()).is_some()
+}
+
 /// What a differ counted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Outcome {
     totals: Totals,
     open_before: u64,
@@ -93,133 +184,70 @@ struct Outcome {
     changed: u64,
     deleted: u64,
     withheld: u64,
+    /// Rows that came into quarantine and that left it.
+    into_quarantine: u64,
+    out_of_quarantine: u64,
 }
 
 impl Outcome {
-    fn load(
-        &self,
-        place: &Place,
-        contract: &Contract,
-        file: Option<&SourceFile>,
-        load: i64,
-        loaded_at: DateTime<Utc>,
-    ) -> Load {
-        let sums = self.totals.sums.iter();
+    fn load(&self, task: &Task<'_>, stamp: &Stamp, last: Option<&Load>) -> Load {
+        let Task { place, contract, covers, file, .. } = *task;
+        let whole = covers == Covers::Whole;
+        let at = stamp.loaded_at.timestamp_micros();
+        let high = self.totals.high.clone();
         Load {
-            load,
+            load: stamp.load,
+            id: format!("{:032x}", rand::random::<u128>()),
             force: place.force.clone(),
             source: place.source.clone(),
             entity: place.entity.clone(),
-            loaded_at: loaded_at.timestamp_micros(),
+            loaded_at: at,
             file: file.map(|f| f.name.clone()),
             sha256: file.map(|f| f.sha256.clone()),
             tag: file.map(|f| f.tag.clone()),
             contract: contract.fingerprint(),
+            recipe: connector::recipe(contract),
+            whole,
+            swept_at: if whole { Some(at) } else { last.and_then(|load| load.swept_at) },
+            high: high.or_else(|| last.and_then(|load| load.high.clone())),
             source_rows: self.totals.source_rows,
             received_rows: self.totals.received_rows,
             accepted_rows: self.accepted,
             quarantined_rows: self.quarantined,
+            in_quarantine_rows: match whole {
+                true => self.quarantined,
+                false => (last.map_or(0, |load| load.in_quarantine_rows) + self.into_quarantine)
+                    .saturating_sub(self.out_of_quarantine),
+            },
             inserted_rows: self.inserted,
             changed_rows: self.changed,
             deleted_rows: self.deleted,
             withheld_rows: self.withheld,
-            sums: sums
-                .map(|(column, sum)| (column.clone(), sum.source.clone(), sum.received.clone()))
-                .collect(),
+            sums: self.sums(),
         }
     }
+
+    fn sums(&self) -> Vec<LoadSum> {
+        let sum = |(column, sum): (&String, &connector::Sum)| LoadSum {
+            column: column.clone(),
+            source: sum.source.clone(),
+            received: sum.received.clone(),
+            accepted: sum.accepted.clone(),
+        };
+        self.totals.sums.iter().map(sum).collect()
+    }
 }
 
-/// Refuses a load that does not balance, and one that would close too much of what was open.
-fn guard(place: &Place, contract: &Contract, outcome: &Outcome) -> Result<()> {
-    let received = outcome.totals.received_rows;
-    let counted = outcome.accepted + outcome.quarantined;
-    if received != counted || outcome.totals.source_rows.is_some_and(|rows| rows != received) {
-        let at_source = outcome.totals.source_rows.map_or("not counted".to_string(), |n| n.to_string());
-        return Err(Error::contract(format!(
-            "the load does not balance: {at_source} rows at the source, {received} received, {counted} accepted or quarantined"
-        ))
-        .at(format!("{}.{}", place.source, place.entity))
-        .hint("pull again; the last good data is kept"));
-    }
-    let share = outcome.deleted as f64 / (outcome.open_before.max(1)) as f64;
-    let emptied = received == 0 && outcome.open_before > 0 && contract.max_drop < 1.0;
-    if !emptied && (outcome.open_before < GUARDED_FROM || share <= contract.max_drop) {
-        return Ok(());
-    }
-    let at = format!("{}.{}", place.source, place.entity);
-    if !emptied && outcome.deleted == outcome.open_before && outcome.inserted == received {
-        return Err(Error::contract("no key of the extract matches a known row")
-            .at(at)
-            .hint("has the key in the contract changed, or the way the source writes it? the last good data is kept"));
-    }
-    Err(Error::contract(format!(
-        "the source shrank: {} of {} known rows are gone, more than max_drop = {} allows",
-        outcome.deleted, outcome.open_before, contract.max_drop
-    ))
-    .at(at)
-    .hint("if they are really gone, set max_drop = 1 in the entity's contract for one run; the last good data is kept"))
+/// Deletes files that unfinished pulls of a source left half-received; for whoever holds the run's lock.
+pub fn tidy(lake: &Lake, place: &Place) -> Result<()> {
+    lake.clear(&keep::incoming(place))
 }
 
-/// Keeps a file as received, byte for byte, before anything is said about it. The same bytes are
-/// kept once.
-pub async fn keep(lake: &Lake, place: &Place, file: &Listed, mut bytes: Bytes) -> Result<SourceFile> {
-    let folder = format!("files/{}/{}", place.force, place.source);
-    let incoming = format!("{folder}/incoming/{:032x}", rand::random::<u128>());
-    let mut hash = Sha256::new();
-    let mut writer = lake.writer(&incoming);
-    while let Some(chunk) = bytes.try_next().await? {
-        hash.update(&chunk);
-        writer.put(chunk).await?;
-    }
-    writer.finish().await?;
-    let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let kept = format!("{folder}/{sha256}");
-    lake.rename_if_absent(&incoming, &kept).await?;
-    let path = lake.root().join(&kept);
-    Ok(SourceFile { name: file.name.clone(), tag: file.tag.clone(), sha256, path })
-}
-
-/// The columns of a raw table: the hub's own, the contract's, then those that the contract no
-/// longer names but older loads carry.
-fn raw_schema(contract: &Contract, open: Option<&Version>, place: &Place) -> Result<SchemaRef> {
-    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let errors = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
-    let mut fields = vec![
-        Field::new("_load", DataType::Int64, true),
-        Field::new("_row", DataType::Int64, true),
-        Field::new("_op", DataType::Utf8, true),
-        Field::new("_key_hash", DataType::Binary, true),
-        Field::new("_row_hash", DataType::Binary, true),
-        Field::new("_loaded_at", instant, true),
-        Field::new("_file", DataType::Utf8, true),
-        Field::new("_errors", errors, true),
-        Field::new("_raw", DataType::Utf8, true),
-    ];
-    fields.extend(contract.schema().fields().iter().map(|f| f.as_ref().clone()));
-    for old in open.iter().flat_map(|version| version.schema.fields()) {
-        match fields.iter().find(|f| f.name() == old.name()) {
-            None => fields.push(old.as_ref().clone()),
-            Some(new) if contract.column(new.name()).is_some() && new.data_type() != old.data_type() => {
-                return Err(Error::contract(format!(
-                    "column \"{}\" was {} in earlier loads and is {} now",
-                    new.name(),
-                    old.data_type(),
-                    new.data_type()
-                ))
-                .at(format!("{}.{}", place.source, place.entity))
-                .hint("raw is never rewritten: give the column another name in the contract and map it with `from`"));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(Arc::new(Schema::new(fields)))
-}
-
-/// Whether rows of this mode land only where they differ.
-fn lands_differences(mode: &Mode) -> bool {
+/// Whether a file that is read in this mode shows all of the source, only itself, or changes.
+pub fn covered<'a>(mode: &Mode, file: &'a str) -> Covers<'a> {
     match mode {
-        Mode::Diff | Mode::Cursor(_) | Mode::Log(_) => true,
-        Mode::Replace => false,
+        Mode::Diff | Mode::Replace => Covers::Whole,
+        Mode::Cursor(_) => Covers::Since(None),
+        Mode::Log(_) => Covers::File(file),
     }
 }

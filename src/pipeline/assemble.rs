@@ -325,7 +325,7 @@ fn datasets(
         let behind = loads_behind(hub, inputs, force, model);
         let dataset = Dataset {
             rows: files.map(|f| f.rows).sum(),
-            quarantined_rows: behind.values().map(|load| load.quarantined_rows).sum(),
+            quarantined_rows: behind.values().map(|load| load.in_quarantine_rows).sum(),
             as_of: behind.values().map(|load| load.loaded_at).max(),
         };
         datasets.insert(model.table(), dataset);

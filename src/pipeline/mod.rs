@@ -1,10 +1,14 @@
 //! The only module that knows the order of the rooms: pull, land, build, check, release.
 
 mod assemble;
+mod entity;
 mod fingerprint;
-mod pull;
+pub mod pull;
 mod reference;
+mod replay;
 pub mod run;
+
+pub use replay::{Replayed, replay};
 
 /// What happens during a run, for whoever shows progress.
 #[derive(Debug, Clone)]
@@ -19,6 +23,8 @@ pub enum Event {
         quarantined: u64,
         /// Whether anything was landed.
         landed: bool,
+        /// What somebody should know: files passed over, files still arriving.
+        notes: Vec<String>,
     },
     /// A source could not be read; its last good data is kept.
     SourceFailed {
@@ -26,6 +32,8 @@ pub enum Event {
         name: String,
         /// Why.
         why: String,
+        /// What to do next.
+        hint: Option<String>,
     },
     /// The tables of a force (`None`: of the hub) have been made and checked.
     Built {

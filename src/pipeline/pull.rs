@@ -1,17 +1,16 @@
 //! Pulling: every entity of every source, each source failing alone.
 
 use super::Event;
+use super::entity::{self, Pulled};
+use crate::connector;
 use crate::connector::contract::Contract;
-use crate::connector::{self, Offer, SourceFile, Span};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
-use crate::lake::raw::{self, Load, Place};
-use crate::landing::{self, Landed};
 use crate::project::Source;
 use crate::state::runs::Step;
-use chrono::Utc;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use rand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,36 +26,113 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Why sources could not be read: source → reason. A source that is missing here was read whole.
 pub(super) type Failures = BTreeMap<String, String>;
 
-/// Pulls and lands every entity of `sources`; a source that fails does not stop the others.
-pub(super) async fn sources(
-    hub: &Hub,
-    run: &str,
-    sources: &[&Source],
-    retries: u32,
-    report: &(dyn Fn(Event) + Send + Sync),
-) -> Result<Failures> {
-    let pulls = sources.iter().map(|source| one(hub, run, source, retries, report));
-    let outcomes: Vec<Result<Option<(String, String)>>> =
-        stream::iter(pulls).buffered(CONCURRENT).collect().await;
-    let failed: Result<Vec<_>> = outcomes.into_iter().collect();
-    Ok(failed?.into_iter().flatten().collect())
+/// What is asked of a pull beyond what the contracts say.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Read tables whole, whatever their cursors say.
+    pub full: bool,
+    /// Read tables from this value of their cursor on.
+    pub since: Option<String>,
+    /// Land an extract that has shrunk more than its contract allows.
+    pub accept_drop: bool,
 }
 
-/// Pulls one source, entity by entity; the first entity that fails is the source's failure, and
-/// the remaining ones are still tried.
-async fn one(
-    hub: &Hub,
-    run: &str,
-    source: &Source,
-    retries: u32,
-    report: &(dyn Fn(Event) + Send + Sync),
-) -> Result<Option<(String, String)>> {
-    let Some(system) = hub.project.systems.get(&source.system) else { return Ok(None) };
-    let mut failure = None;
-    for contract in system.entities.values() {
-        let name = format!("{}.{}", source.name, contract.entity);
+/// One pull: where it is recorded, how often it tries, who is told.
+pub(super) struct Pull<'a> {
+    pub(super) hub: &'a Hub,
+    pub(super) run: &'a str,
+    pub(super) retries: u32,
+    pub(super) wish: Wish,
+    pub(super) report: &'a (dyn Fn(Event) + Send + Sync),
+}
+
+impl Pull<'_> {
+    /// Pulls and lands every entity of `sources`; a source that fails does not stop the others.
+    pub(super) async fn sources(&self, sources: &[&Source]) -> Result<Failures> {
+        let pulls = sources.iter().map(|source| self.one(source));
+        let outcomes: Vec<Result<Option<String>>> = stream::iter(pulls).buffered(CONCURRENT).collect().await;
+        let mut failures = Failures::new();
+        for (source, outcome) in sources.iter().zip(outcomes) {
+            if let Some(why) = outcome? {
+                failures.insert(source.name.clone(), why);
+            }
+        }
+        Ok(failures)
+    }
+
+    /// Pulls one source, entity by entity; the first entity that fails is the source's failure, and
+    /// the remaining ones are still tried.
+    async fn one(&self, source: &Source) -> Result<Option<String>> {
+        let Some(system) = self.hub.project.systems.get(&source.system) else { return Ok(None) };
+        entity::tidy(self.hub, source)?;
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(BACKOFF)
+            .with_max_delay(BACKOFF_MAX)
+            .with_max_times(self.retries as usize)
+            .with_jitter()
+            .build();
+        let mut waiting: Vec<&Contract> = system.entities.values().collect();
+        let mut failure = None;
+        while !waiting.is_empty() {
+            let wait = waits.next();
+            let mut again = Vec::new();
+            for (contract, started_at, pulled) in self.attempt(source, &waiting).await {
+                match pulled {
+                    // A broken extract or contract does not mend itself within seconds.
+                    Err(error) if error.kind() == Kind::Source && wait.is_some() => {
+                        tracing::info!(source = source.name, entity = contract.entity, %error, "trying again");
+                        again.push(contract);
+                    }
+                    pulled => {
+                        let why = self.settle(source, contract, started_at, pulled).await?;
+                        failure = failure.or(why);
+                    }
+                }
+            }
+            waiting = again;
+            if let Some(wait) = wait.filter(|_| !waiting.is_empty()) {
+                tokio::time::sleep(wait).await;
+            }
+        }
+        Ok(failure)
+    }
+
+    /// Opens the source once and pulls `contracts` through it, so that they show one moment.
+    async fn attempt<'c>(
+        &self,
+        source: &Source,
+        contracts: &[&'c Contract],
+    ) -> Vec<(&'c Contract, DateTime<Utc>, Result<Pulled>)> {
+        let mut outcomes = Vec::with_capacity(contracts.len());
         let started_at = Utc::now();
-        let pulled = with_retries(retries, || entity(hub, source, contract)).await;
+        match connector::open(source).await {
+            Ok(mut session) => {
+                for contract in contracts {
+                    let started_at = Utc::now();
+                    let pulled = entity::pull(self, source, contract, &mut session).await;
+                    outcomes.push((*contract, started_at, pulled));
+                }
+            }
+            Err(error) => {
+                let (kind, why) = (error.kind(), error.to_string());
+                tracing::warn!(source = source.name, cause = ?std::error::Error::source(&error), "not opened");
+                let failed =
+                    |contract: &&'c Contract| (*contract, started_at, Err(Error::new(kind, why.clone())));
+                outcomes.extend(contracts.iter().map(failed));
+            }
+        }
+        outcomes
+    }
+
+    /// Records how the pull of an entity ended; returns why it failed.
+    async fn settle(
+        &self,
+        source: &Source,
+        contract: &Contract,
+        started_at: DateTime<Utc>,
+        pulled: Result<Pulled>,
+    ) -> Result<Option<String>> {
+        let name = format!("{}.{}", source.name, contract.entity);
         let mut step = Step {
             force: Some(source.force.clone()),
             kind: "pull",
@@ -67,134 +143,31 @@ async fn one(
             rows: None,
             message: None,
         };
+        let mut failure = None;
         match pulled {
-            Ok(pulled) => {
-                step.rows = Some(pulled.rows);
-                step.outcome = if pulled.landed { "succeeded" } else { "unchanged" };
-                let Pulled { rows, quarantined, landed, note } = pulled;
-                step.message = note;
-                report(Event::Pulled { name, rows, quarantined, landed });
+            Ok(Pulled { rows, quarantined, landed, notes }) => {
+                step.rows = Some(rows);
+                step.outcome = if landed { "succeeded" } else { "unchanged" };
+                step.message = (!notes.is_empty()).then(|| notes.join("; "));
+                (self.report)(Event::Pulled { name, rows, quarantined, landed, notes });
             }
             Err(error) => {
                 let why = error.to_string();
                 step.outcome = "failed";
                 step.message = Some(why.clone());
-                tracing::warn!(force = source.force, source = source.name, %error, "pull failed");
-                report(Event::SourceFailed { name, why: why.clone() });
-                failure.get_or_insert((source.name.clone(), why));
+                tracing::warn!(
+                    force = source.force,
+                    source = source.name,
+                    %error,
+                    cause = ?std::error::Error::source(&error),
+                    "pull failed"
+                );
+                let hint = error.advice().map(str::to_string);
+                (self.report)(Event::SourceFailed { name, why: why.clone(), hint });
+                failure = Some(why);
             }
         }
-        hub.state.record_step(run, &step).await?;
+        self.hub.state.record_step(self.run, &step).await?;
+        Ok(failure)
     }
-    Ok(failure)
-}
-
-/// What pulling one entity brought.
-#[derive(Debug, Default)]
-struct Pulled {
-    rows: u64,
-    quarantined: u64,
-    landed: bool,
-    /// Files that were passed over, in words.
-    note: Option<String>,
-}
-
-/// Lands every snapshot of the entity that is news, in the source's order. A file is a whole state,
-/// so one that is refused matters only until a later one is landed.
-async fn entity(hub: &Hub, source: &Source, contract: &Contract) -> Result<Pulled> {
-    let place =
-        Place { force: source.force.clone(), source: source.name.clone(), entity: contract.entity.clone() };
-    let mut pulled = Pulled::default();
-    let mut session = connector::open(source).await?;
-    let files = match session.offers(contract).await? {
-        Offer::Files { ready, .. } => ready,
-        Offer::Table => {
-            let extract = session.read(contract, &Span::Whole).await?;
-            match landing::land(&hub.lake, &place, contract, None, extract).await? {
-                Landed::Load(load) => {
-                    pulled.rows += load.received_rows;
-                    pulled.quarantined += load.quarantined_rows;
-                    pulled.landed = true;
-                }
-                Landed::Unchanged { received_rows } => pulled.rows += received_rows,
-            }
-            return Ok(pulled);
-        }
-    };
-    let mut refused = None;
-    let mut loads = raw::loads(&hub.lake, &place, None).await?;
-    for file in files {
-        let bytes = session.fetch(contract, &file).await?;
-        let file = landing::keep(&hub.lake, &place, &file, bytes).await?;
-        match news(&file, contract, &loads) {
-            News::Known => continue,
-            News::Past(note) => {
-                tracing::warn!(force = place.force, source = place.source, note, "file passed over");
-                pulled.note = Some(note);
-                continue;
-            }
-            News::New => {}
-        }
-        let extract = connector::read_file(source, contract, &file)?;
-        match landing::land(&hub.lake, &place, contract, Some(&file), extract).await {
-            Ok(Landed::Load(load)) => {
-                pulled.rows += load.received_rows;
-                pulled.quarantined += load.quarantined_rows;
-                pulled.landed = true;
-                refused = None;
-                loads.insert(0, *load);
-            }
-            Ok(Landed::Unchanged { received_rows }) => pulled.rows += received_rows,
-            Err(error) => refused = Some(error),
-        }
-    }
-    refused.map_or(Ok(pulled), Err)
-}
-
-/// What a snapshot is, compared with what has been landed.
-enum News {
-    /// Not landed yet.
-    New,
-    /// What raw holds, or a state that has been passed.
-    Known,
-    /// An older state that was never landed and would bring back the past.
-    Past(String),
-}
-
-fn news(file: &SourceFile, contract: &Contract, loads: &[Load]) -> News {
-    let Some(last) = loads.first() else { return News::New };
-    let same = |load: &Load| load.sha256.as_deref() == Some(file.sha256.as_str());
-    let newest = last.file.as_deref().unwrap_or_default();
-    match file_order(&file.name) < file_order(newest) {
-        true if loads.iter().any(same) => News::Known,
-        true => News::Past(format!("file \"{}\" is older than \"{newest}\", which is landed", file.name)),
-        // A corrected contract reads the same bytes anew.
-        false if same(last) && last.contract == contract.fingerprint() => News::Known,
-        false => News::New,
-    }
-}
-
-fn file_order(name: &str) -> (String, String) {
-    (name.to_lowercase(), name.to_string())
-}
-
-/// Runs `attempt` until it succeeds, at most `retries` times more, with a growing wait that
-/// differs from source to source so that they do not all come back at once.
-async fn with_retries<T, F>(retries: u32, mut attempt: impl FnMut() -> F) -> Result<T>
-where
-    F: Future<Output = Result<T>>,
-{
-    let mut wait = BACKOFF;
-    for _ in 0..retries {
-        match attempt().await {
-            Ok(value) => return Ok(value),
-            // A broken extract or contract does not mend itself within seconds.
-            Err(error) if error.kind() != crate::error::Kind::Source => return Err(error),
-            Err(error) => tracing::info!(%error, wait_ms = wait.as_millis() as u64, "trying again"),
-        }
-        let jitter = rand::rng().random_range(0.5..1.0);
-        tokio::time::sleep(wait.mul_f64(jitter)).await;
-        wait = (wait * 2).min(BACKOFF_MAX);
-    }
-    attempt().await
 }

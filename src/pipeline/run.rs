@@ -1,7 +1,8 @@
 //! One run: pull and land every source, build and check force by force, publish one release.
 
+use super::Event;
 use super::assemble::{self, Inputs, Made};
-use super::{Event, pull};
+use super::pull::{Failures, Pull, Wish};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::model::Severity;
@@ -43,10 +44,40 @@ pub(super) enum Force {
     Failed(String),
 }
 
+/// Pulls and lands `sources`, and builds nothing: why sources could not be read, by source. One run
+/// at a time, as for [`run`].
+pub async fn pull(
+    hub: &Hub,
+    sources: &[&Source],
+    retries: u32,
+    wish: Wish,
+    report: &(dyn Fn(Event) + Send + Sync),
+) -> Result<BTreeMap<String, String>> {
+    let _lock = lock(hub)?;
+    let run = new_run();
+    hub.state.begin_run(&run, "pull").await?;
+    let pulled: Result<Failures> = Pull { hub, run: &run, retries, wish, report }.sources(sources).await;
+    let outcome = match &pulled {
+        Ok(failures) if failures.is_empty() => "succeeded",
+        Ok(_) => "partial",
+        Err(_) => "failed",
+    };
+    hub.state
+        .finish_run(&run, outcome, None)
+        .await
+        .or_else(|error| pulled.is_ok().then_some(error).map_or(Ok(()), Err))?;
+    pulled
+}
+
+/// A name for a run: when it began, and a number against namesakes.
+fn new_run() -> String {
+    format!("{}-{:04x}", Utc::now().format("%Y%m%dT%H%M%S%3f"), rand::random::<u16>())
+}
+
 /// Runs `pipeline`. One run at a time: an error when another one holds the project's lock.
 pub async fn run(hub: &Hub, pipeline: &Pipeline, report: &(dyn Fn(Event) + Send + Sync)) -> Result<Report> {
     let _lock = lock(hub)?;
-    let run = format!("{}-{:04x}", Utc::now().format("%Y%m%dT%H%M%S%3f"), rand::random::<u16>());
+    let run = new_run();
     hub.state.begin_run(&run, &pipeline.name).await?;
     let ended = stages(hub, &run, pipeline, report).await;
     match &ended {
@@ -71,7 +102,8 @@ async fn stages(
 ) -> Result<Report> {
     let sources: Vec<&Source> =
         pipeline.sources.iter().filter_map(|name| hub.project.sources.get(name)).collect();
-    let failures = pull::sources(hub, run, &sources, pipeline.retries, report).await?;
+    let pull = Pull { hub, run, retries: pipeline.retries, wish: Wish::default(), report };
+    let failures = pull.sources(&sources).await?;
     let previous = release::newest(&hub.lake).await?;
     let inputs = Inputs::collect(hub, previous.as_ref()).await?;
     let library = inputs.library(hub);
@@ -253,7 +285,7 @@ async fn record_failure(
 
 /// The lock that lets one run at a time work on a project; it ends with the process, however the
 /// process ends.
-fn lock(hub: &Hub) -> Result<File> {
+pub(super) fn lock(hub: &Hub) -> Result<File> {
     let path = hub.lake.root().join(".run.lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file =

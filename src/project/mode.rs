@@ -9,6 +9,10 @@ use std::time::Duration;
 /// transaction that a vendor's night job keeps open.
 const LAG: Duration = Duration::from_secs(24 * 3600);
 
+/// The longest time between two whole reads of a `cursor` entity, unless the contract says
+/// otherwise: deletions are seen no later.
+const SWEEP: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// The mode of an entity with `columns`.
 pub(super) fn check(section: &mut Section<'_>, columns: &[Column], has_table: bool) -> Mode {
     let name = section.text("mode");
@@ -22,7 +26,12 @@ pub(super) fn check(section: &mut Section<'_>, columns: &[Column], has_table: bo
                 let hint = "for example cursor = \"changed_at\"";
                 section.problem(name.span, format!("mode \"{}\" needs a cursor", name.value), hint);
             }
-            if name.value == "log" { Mode::Log(cursor) } else { Mode::Cursor(cursor) }
+            match name.value {
+                "log" => Mode::Log(cursor),
+                _ => Mode::Cursor(
+                    cursor.map(|cursor| Cursor { sweep: cursor.sweep.or(Some(SWEEP)), ..cursor }),
+                ),
+            }
         }
         other => {
             let hint = known("modes", other, ["diff", "cursor", "log", "replace"]);

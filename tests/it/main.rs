@@ -12,8 +12,11 @@
 mod check;
 mod crash;
 mod demo;
+mod faults;
 mod flight;
 mod hub;
 mod path;
+mod pull;
+mod pulled;
 mod support;
 mod tidy;

@@ -7,7 +7,7 @@ use muster::pipeline::run::{Outcome, Report, run};
 use muster::policy::enforce;
 use muster::policy::roles::{Principal, Role};
 use muster::{pipeline::Event, project};
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tempfile::TempDir;
@@ -74,11 +74,7 @@ address = "sqlite:herts.db"
 
     /// Runs statements in the database of `force`.
     pub async fn sql(&self, force: &str, sql: &str) {
-        let mut connection = self.database(force).await;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string()))
-            .execute(&mut connection)
-            .await
-            .expect("SQL of the test");
+        sqlite(&self.dir().join(format!("{force}.db")), sql).await;
     }
 
     /// A person with one open post of `fte`, as the vendor writes it.
@@ -93,12 +89,6 @@ address = "sqlite:herts.db"
             ),
         )
         .await;
-    }
-
-    async fn database(&self, force: &str) -> SqliteConnection {
-        let path = self.dir().join(format!("{force}.db"));
-        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-        options.connect().await.expect("a database")
     }
 
     /// Opens the project as a new process would.
@@ -128,6 +118,15 @@ address = "sqlite:herts.db"
         files.sort();
         files
     }
+}
+
+/// Runs statements in the database at `path`, making it when it is missing.
+pub async fn sqlite(path: &Path, sql: &str) {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection: SqliteConnection = options.connect().await.expect("a database");
+    let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string()));
+    statements.execute(&mut connection).await.expect("SQL of the test");
+    connection.close().await.expect("a closed database");
 }
 
 /// Runs the nightly pipeline and returns its report and what happened.

@@ -1,18 +1,27 @@
 //! Where sources are and how they are reached; one file for each variant of [`Address`].
 
+mod asked;
 mod files;
 mod mysql;
 mod postgres;
+mod received;
+mod server;
 mod sqlite;
+mod table;
+mod wait;
 
 #[cfg(test)]
 mod conformance;
+
+pub use files::FileOrder;
 
 use crate::connector::contract::Contract;
 use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile, Span, Totals};
 use crate::error::{Error, Result};
 use crate::project::{Address, Source};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use wait::Stop;
 
 /// How many batches wait for the one who lands them, at most.
 const WAITING_BATCHES: usize = 2;
@@ -75,6 +84,16 @@ pub(super) fn read_file(source: &Source, contract: &Contract, file: &SourceFile)
     files::read(source, contract, file)
 }
 
+/// See [`crate::connector::file_order`].
+pub(super) fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
+    files::order(contract, name)
+}
+
+/// See [`crate::connector::read_again`].
+pub(super) fn read_again(source: &Source, contract: &Contract, rows: Vec<(i64, String)>) -> Result<Extract> {
+    Ok(received::read(source, contract, rows))
+}
+
 /// Runs a reader on a thread that may block. It stops at its next batch when the extract is
 /// dropped; what it returns is the last item.
 fn start(work: impl FnOnce(&Outlet) -> Result<Option<Totals>> + Send + 'static) -> Extract {
@@ -89,6 +108,18 @@ fn start(work: impl FnOnce(&Outlet) -> Result<Option<Totals>> + Send + 'static) 
         outlet.blocking_send(last).ok();
     });
     Extract::new(batches)
+}
+
+/// Runs the reader of a table on a thread that may work for long between two waits.
+fn start_table<F: Future<Output = Result<Totals, Stop>>>(
+    work: impl FnOnce(Outlet) -> F + Send + 'static,
+) -> Extract {
+    let runtime = Handle::current();
+    start(move |outlet| match runtime.block_on(work(outlet.clone())) {
+        Ok(totals) => Ok(Some(totals)),
+        Err(Stop::Unwanted) => Ok(None),
+        Err(Stop::Failed(error)) => Err(error),
+    })
 }
 
 /// The place for errors: `beds_hr.position`.

@@ -68,4 +68,3 @@ pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
     }
     Cow::Owned(text)
 }
-

@@ -91,20 +91,6 @@ impl Reader {
         })
     }
 
-    /// The column's name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Digits behind the point, for numeric columns.
-    pub(crate) fn scale(&self) -> Option<u8> {
-        match &self.kind {
-            Kind::Int => Some(0),
-            Kind::Decimal(digits, _) => Some(digits.scale),
-            _ => None,
-        }
-    }
-
     /// Reads one cell.
     pub(crate) fn read<'a>(&mut self, cell: Cell<'a>) -> Result<Value<'a>, Reason> {
         match cell {

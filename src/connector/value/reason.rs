@@ -95,4 +95,3 @@ pub(super) fn excerpt(text: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(text),
     }
 }
-

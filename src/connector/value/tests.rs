@@ -218,7 +218,11 @@ fn typed_days_and_moments() {
     let midnight = i64::from(JULY) * 86_400_000_000;
     typed(&day, Cell::Date(JULY), Ok(Value::Date(JULY)));
     typed(&day, Cell::Local(midnight), Ok(Value::Date(JULY)));
-    typed(&day, Cell::Local(NOON), Err("not_a_date c: \"2025-07-01 12:00:00\" is not a date written dd/MM/yyyy"));
+    typed(
+        &day,
+        Cell::Local(NOON),
+        Err("not_a_date c: \"2025-07-01 12:00:00\" is not a date written dd/MM/yyyy"),
+    );
     let instant = "not_a_date c: \"2025-07-01 00:00:00Z\" is not a date written dd/MM/yyyy";
     typed(&day, Cell::Instant(midnight), Err(instant));
     typed(&clock, Cell::Local(NOON), Ok(Value::Timestamp(NOON - 3_600_000_000)));
@@ -262,7 +266,7 @@ fn words_mean_the_same_moments_in_typed_cells() {
     day.open_ended = words(&["31/12/4712", "infinity"]);
     day.null = words(&["1900-01-01"]);
     let end = Ok(Value::Date(moment::days(OPEN_END)));
-    typed(&day, Cell::Date(1_001_786), end.clone());
+    typed(&day, Cell::Date(1_001_859), end.clone());
     typed(&day, Cell::Text("infinity".into()), end);
     typed(&day, Cell::Local(-25_567 * 86_400_000_000), Ok(Value::Null));
     typed(&day, Cell::Date(JULY), Ok(Value::Date(JULY)));

@@ -22,9 +22,8 @@ impl Marks {
         };
         let iso = [Pattern::new("%Y-%m-%d"), Pattern::new("%Y-%m-%d %H:%M:%S")];
         let moments = |words: &[String]| -> Vec<i64> {
-            let meant = |word: &String| {
-                patterns.iter().chain(&iso).find_map(|pattern| pattern.moment(word.trim()))
-            };
+            let meant =
+                |word: &String| patterns.iter().chain(&iso).find_map(|pattern| pattern.moment(word.trim()));
             words.iter().filter_map(meant).collect()
         };
         Self { null: moments(&column.null), open_ended: moments(&column.open_ended) }
@@ -80,9 +79,7 @@ impl Reader {
             }
             Kind::Timestamp(_, clock) if moment::is_in_range(micros) => {
                 let utc = if is_utc { Ok(micros) } else { clock.utc_micros(micros) };
-                return utc
-                    .map(Value::Timestamp)
-                    .map_err(|unclear| self.unclear_time(&cell.text(), unclear));
+                return utc.map(Value::Timestamp).map_err(|unclear| self.unclear_time(&cell.text(), unclear));
             }
             Kind::Timestamp(..) => Code::NotATimestamp,
             _ => Code::NotADate,

@@ -24,10 +24,14 @@ pub(super) const LOADS: &[(&str, Column)] = &[
     ("received_rows", Column::Int),
     ("accepted_rows", Column::Int),
     ("quarantined_rows", Column::Int),
+    ("in_quarantine_rows", Column::Int),
     ("inserted_rows", Column::Int),
     ("changed_rows", Column::Int),
     ("deleted_rows", Column::Int),
     ("withheld_rows", Column::Int),
+    ("whole", Column::Text),
+    ("high", Column::Text),
+    ("sums", Column::Text),
 ];
 
 pub(super) const QUARANTINE: &[(&str, Column)] = &[
@@ -130,6 +134,8 @@ pub(super) async fn loads(view: &View, forces: &Forces) -> Result<RecordBatch> {
     let mut rows = Vec::new();
     for (place, version) in raw_tables(view, forces) {
         for load in raw::loads(&view.lake, &place, Some(version)).await? {
+            let sums = serde_json::to_string(&load.sums)
+                .map_err(|e| Error::internal("the sums of a load").because(e))?;
             rows.push(vec![
                 Cell::from(load.force.as_str()),
                 Cell::from(load.source.as_str()),
@@ -141,10 +147,14 @@ pub(super) async fn loads(view: &View, forces: &Forces) -> Result<RecordBatch> {
                 Cell::from(load.received_rows),
                 Cell::from(load.accepted_rows),
                 Cell::from(load.quarantined_rows),
+                Cell::from(load.in_quarantine_rows),
                 Cell::from(load.inserted_rows),
                 Cell::from(load.changed_rows),
                 Cell::from(load.deleted_rows),
                 Cell::from(load.withheld_rows),
+                Cell::from(if load.whole { "yes" } else { "no" }),
+                Cell::Text(load.high),
+                Cell::Text(Some(sums)),
             ]);
         }
     }
@@ -156,7 +166,7 @@ pub(super) async fn quarantine(view: &View, forces: &Forces) -> Result<RecordBat
     for (place, number) in raw_tables(view, forces) {
         // Most entities have no bad row, and their loads say so without a scan.
         let newest = raw::loads(&view.lake, &place, Some(number)).await?.into_iter().next();
-        if newest.is_none_or(|load| load.quarantined_rows == 0) {
+        if newest.is_none_or(|load| load.quarantined_rows + load.in_quarantine_rows == 0) {
             continue;
         }
         let version = view.lake.version(&place.table(), number).await?;

@@ -1,0 +1,1 @@
+"""The benchmark harness; `benches/run` starts it."""

@@ -1,0 +1,52 @@
+"""python -m bench SUITE…: runs suites, prints what they say and writes it into the README, unless the data was
+smaller or the repetitions fewer than what the README promises."""
+
+import fcntl
+import os
+import pathlib
+import shutil
+import signal
+import sys
+
+from bench import extract, files, incremental, limits
+from bench.contest import REPEATS
+from bench.data import Data
+
+LEAST_REPEATS = 5
+SUITES = {"limits": limits, "extract": extract, "files": files, "incremental": incremental}
+
+
+def main(names: list[str]) -> int:
+    # So that the server is stopped when the run is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    scale = float(os.environ.get("SCALE", "1"))
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "muster" / "bench"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("another measurement is running; two at once measure each other")
+        work = cache / "work"
+        # Left behind by a run that was killed.
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            return run(names, Data.at(scale, cache, work))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def run(names: list[str], data: Data) -> int:
+    failed = False
+    for name in names:
+        block = SUITES[name].run(data)
+        print(f"\n{block.text()}\n", flush=True)
+        if data.scale == 1 and REPEATS >= LEAST_REPEATS:
+            block.write()
+        failed |= any(result.failure for group in block.results.values() for result in group.values())
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

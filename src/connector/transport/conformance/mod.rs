@@ -1,0 +1,297 @@
+//! What every transport does alike, at its real server. A new one adds a variant to [`Bench`].
+
+mod cases;
+mod database;
+mod mariadb;
+mod postgres;
+mod servers;
+
+use crate::connector::contract::Contract;
+use crate::connector::testing::*;
+use crate::connector::{self, Extract, Offer, SourceFile, Span, read_file};
+use crate::error::{self, Result};
+use crate::project::{Address, Source};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use servers::Running;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+type Texts = Vec<Option<String>>;
+
+/// A case, by its name.
+type Case = (&'static str, for<'a> fn(&'a Bench) -> LocalBoxFuture<'a, ()>);
+
+macro_rules! cases {
+    ($($module:ident::$case:ident,)*) => {
+        &[$((stringify!($case), |bench| $module::$case(bench).boxed_local()),)*]
+    };
+}
+
+/// Cases of every kind.
+const ALL: &[Case] = cases![
+    cases::every_type_with_extremes_and_null,
+    cases::the_same_row_has_the_same_hashes_everywhere,
+    cases::unicode,
+    cases::an_empty_source_is_complete,
+    cases::two_hundred_columns_in_any_order_and_case_with_others_between,
+    cases::a_dropped_extract_stops_its_reader,
+    cases::the_totals_of_an_unfinished_extract_are_refused,
+    cases::missing_columns_are_named,
+    cases::bad_rows_are_kept_with_all_reasons_and_claim_their_key,
+    cases::entities_that_a_transport_cannot_find_are_config_errors,
+    cases::a_million_rows_come_in_bounded_batches_and_flat_memory,
+];
+
+/// Cases of every database.
+const DATABASES: &[Case] = cases![
+    database::tables_and_columns_with_hostile_names,
+    database::optional_columns_may_be_missing,
+    database::all_tables_show_one_moment,
+    database::spans_of_numbers,
+    database::spans_of_moments,
+    database::spans_of_days,
+    database::late_commits_come_within_the_lag,
+];
+
+/// Cases of every database server.
+const SERVERS: &[Case] = cases![
+    database::a_wrong_password_is_told_and_not_shown,
+    database::tables_that_may_not_be_read,
+    database::a_slow_table_is_given_up_on,
+    database::a_silent_server_is_given_up_on,
+    database::a_dropped_extract_stops_the_query,
+    database::a_killed_connection_is_an_error,
+    database::a_cut_wire_is_an_error,
+    database::columns_are_locked_while_they_are_read,
+    database::tables_that_change_after_the_snapshot_are_refused,
+];
+
+/// A place where tests put a source.
+#[derive(Debug)]
+enum Bench {
+    Sqlite(TempDir),
+    Files(TempDir),
+    Postgres(Running),
+    Mariadb(Running),
+}
+
+#[tokio::test]
+async fn sqlite() {
+    let bench = Bench::Sqlite(tempfile::tempdir().unwrap());
+    check(&bench, [ALL, DATABASES].concat()).await;
+}
+
+#[tokio::test]
+async fn files() {
+    check(&Bench::files(), ALL.to_vec()).await;
+}
+
+#[tokio::test]
+async fn postgres_server() {
+    match servers::postgres().await {
+        Some(server) => {
+            let bench = Bench::Postgres(server);
+            check(&bench, [ALL, DATABASES, SERVERS, postgres::CASES].concat()).await;
+        }
+        None => eprintln!("skipped: PostgreSQL is not installed"),
+    }
+}
+
+#[tokio::test]
+async fn mariadb_server() {
+    match servers::mariadb().await {
+        Some(server) => {
+            let bench = Bench::Mariadb(server);
+            check(&bench, [ALL, DATABASES, SERVERS, mariadb::CASES].concat()).await;
+        }
+        None => eprintln!("skipped: MariaDB is not installed"),
+    }
+}
+
+/// Runs the cases one after the other; `MUSTER_CASE` chooses one by a part of its name.
+async fn check(bench: &Bench, cases: Vec<Case>) {
+    let wanted = std::env::var("MUSTER_CASE").unwrap_or_default();
+    for (name, case) in cases.into_iter().filter(|(name, _)| name.contains(&wanted)) {
+        let started = std::time::Instant::now();
+        eprintln!("case {name} …");
+        case(bench).await;
+        eprintln!("case {name}: {:?}", started.elapsed());
+    }
+}
+
+impl Bench {
+    fn files() -> Self {
+        Bench::Files(tempfile::tempdir().unwrap())
+    }
+
+    fn is_server(&self) -> bool {
+        matches!(self, Bench::Postgres(_) | Bench::Mariadb(_))
+    }
+
+    fn is_database(&self) -> bool {
+        self.is_server() || matches!(self, Bench::Sqlite(_))
+    }
+
+    /// What a source is that holds what was offered last.
+    fn source(&self) -> Source {
+        match self {
+            Bench::Sqlite(folder) => local(Address::Sqlite(folder.path().join("source.db"))),
+            Bench::Files(folder) => local(Address::Folder(folder.path().into())),
+            Bench::Postgres(server) => server.source(Address::Postgres),
+            Bench::Mariadb(server) => server.source(Address::Mysql),
+        }
+    }
+
+    /// A source that offers `rows` of text under `header`; rows are numbered from its first `_row`.
+    async fn offer(&self, header: &[String], rows: &[Texts]) -> (Source, i64) {
+        if let Bench::Files(folder) = self {
+            let mut csv = csv::Writer::from_path(folder.path().join("E_1.csv")).unwrap();
+            csv.write_record(header).unwrap();
+            for row in rows {
+                csv.write_record(row.iter().map(|cell| cell.as_deref().unwrap_or(""))).unwrap();
+            }
+            csv.flush().unwrap();
+            return (self.source(), 2);
+        }
+        let columns: Vec<String> = header.iter().map(|name| format!("{} text", quoted(name))).collect();
+        let mut script = format!("drop table if exists \"E\"; create table \"E\" ({});", columns.join(", "));
+        for rows in rows.chunks(10_000) {
+            let cell = |cell: &Option<String>| match cell {
+                Some(text) => format!("'{}'", text.replace('\'', "''")),
+                None => "null".into(),
+            };
+            let row = |row: &Texts| format!("({})", row.iter().map(cell).collect::<Vec<_>>().join(", "));
+            let rows: Vec<String> = rows.iter().map(row).collect();
+            script += &format!("insert into \"E\" values {};", rows.join(", "));
+        }
+        self.execute(&script).await;
+        (self.source(), 1)
+    }
+
+    /// A source with that many rows: a number from 0, 0.25, and 300 letters (in files 30).
+    async fn offer_many(&self, rows: u32) -> Source {
+        let name = "x".repeat(if self.is_database() { 300 } else { 30 });
+        let script = match self {
+            Bench::Files(folder) => {
+                let mut file =
+                    std::io::BufWriter::new(std::fs::File::create(folder.path().join("E_1.csv")).unwrap());
+                std::io::Write::write_all(&mut file, b"ID,AMOUNT,NAME\n").unwrap();
+                for row in 0..rows {
+                    std::io::Write::write_fmt(&mut file, format_args!("{row},0.25,{name}\n")).unwrap();
+                }
+                return self.source();
+            }
+            Bench::Sqlite(_) => format!(
+                "create table \"E\" (\"ID\", \"AMOUNT\", \"NAME\");
+                with recursive n(n) as (select 0 union all select n + 1 from n where n + 1 < {rows})
+                insert into \"E\" select n, '0.25', '{name}' from n"
+            ),
+            Bench::Postgres(_) => format!(
+                "create table \"E\" (\"ID\" int8, \"AMOUNT\" numeric(18, 2), \"NAME\" text);
+                insert into \"E\" select n, 0.25, '{name}' from generate_series(0, {rows} - 1) n"
+            ),
+            Bench::Mariadb(_) => format!(
+                "create table \"E\" (\"ID\" bigint, \"AMOUNT\" decimal(18, 2), \"NAME\" varchar(300));
+                insert into \"E\" select seq, 0.25, '{name}' from seq_0_to_{}",
+                rows - 1
+            ),
+        };
+        self.execute(&format!("drop table if exists \"E\"; {script}")).await;
+        self.source()
+    }
+
+    /// Runs a script at the database; gives the first column of all its answers.
+    async fn execute(&self, script: &str) -> Vec<String> {
+        match self {
+            Bench::Sqlite(folder) => {
+                let options =
+                    SqliteConnectOptions::new().filename(folder.path().join("source.db")).create_if_missing(true);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                connection.execute("pragma journal_mode = wal").await.unwrap();
+                connection.execute(AssertSqlSafe(script.to_string())).await.unwrap();
+                connection.close().await.unwrap();
+                Vec::new()
+            }
+            Bench::Postgres(server) => servers::at_postgres(server, script).await,
+            Bench::Mariadb(server) => servers::at_mariadb(server, script).await,
+            Bench::Files(_) => panic!("files run no scripts"),
+        }
+    }
+
+    /// The first of three texts for SQLite, the second for PostgreSQL, the third for MariaDB.
+    fn choose<'a>(&self, texts: [&'a str; 3]) -> &'a str {
+        match self {
+            Bench::Sqlite(_) | Bench::Files(_) => texts[0],
+            Bench::Postgres(_) => texts[1],
+            Bench::Mariadb(_) => texts[2],
+        }
+    }
+}
+
+fn texts(cells: &[&str]) -> Texts {
+    cells.iter().map(|text| Some(text.to_string())).collect()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn local(address: Address) -> Source {
+    let access = Default::default();
+    Source { name: "beds_s".into(), force: "beds".into(), system: "s".into(), address, access }
+}
+
+/// Reads the table, or the only file.
+async fn open(source: &Source, contract: &Contract) -> Result<Extract> {
+    read(source, contract, &Span::Whole).await
+}
+
+async fn read(source: &Source, contract: &Contract, span: &Span) -> Result<Extract> {
+    let mut session = connector::open(source).await?;
+    let Offer::Files { ready, .. } = session.offers(contract).await? else {
+        return session.read(contract, span).await;
+    };
+    assert_eq!(ready.len(), 1);
+    let Address::Folder(folder) = &source.address else { panic!("files outside a folder") };
+    let path: PathBuf = Path::new(folder).join(&ready[0].name);
+    let file = SourceFile { name: ready[0].name.clone(), tag: String::new(), sha256: String::new(), path };
+    read_file(source, contract, &file)
+}
+
+/// Reads to the end, or to the first error, wherever it shows.
+async fn try_read(source: &Source, contract: &Contract) -> Result<Got> {
+    drain(open(source, contract).await?).await
+}
+
+async fn run(bench: &Bench, contract: &Contract, header: &[String], rows: &[Texts]) -> Result<(Got, i64)> {
+    let (source, first) = bench.offer(header, rows).await;
+    Ok((try_read(&source, contract).await?, first))
+}
+
+fn header(contract: &Contract) -> Vec<String> {
+    contract.columns.iter().map(|column| column.from[0].clone()).collect()
+}
+
+#[tokio::test]
+async fn unreachable_sources_are_source_errors() {
+    let contract = contract(&[("id", crate::connector::contract::Type::Text)]);
+    let nobody = crate::project::Server {
+        host: "127.0.0.1".into(),
+        port: 1,
+        user: "reader".into(),
+        database: "source".into(),
+    };
+    for address in [
+        Address::Sqlite("/nowhere/at/all.db".into()),
+        Address::Folder("/nowhere/at/all".into()),
+        Address::Postgres(nobody.clone()),
+        Address::Mysql(nobody),
+    ] {
+        let error = try_read(&local(address), &contract).await.unwrap_err();
+        assert_eq!(error.kind(), error::Kind::Source);
+        assert!(error.place().unwrap().starts_with("beds_s"));
+    }
+}

@@ -1,0 +1,217 @@
+//! Pulling one entity: which part of it to read, and landing that.
+
+use super::pull::{Pull, Wish};
+use crate::connector::contract::{Contract, Mode};
+use crate::connector::{self, Listed, Offer, Session, SourceFile, Span};
+use crate::error::Result;
+use crate::hub::Hub;
+use crate::lake::raw::{self, Load, Place};
+use crate::landing::{self, Covers, Landed, Task};
+use crate::project::Source;
+use chrono::{TimeDelta, Utc};
+
+/// What pulling one entity brought.
+#[derive(Debug, Default)]
+pub(super) struct Pulled {
+    /// Rows received.
+    pub(super) rows: u64,
+    /// Those that break their contract.
+    pub(super) quarantined: u64,
+    /// Whether anything was landed.
+    pub(super) landed: bool,
+    /// What somebody should know, in words: files passed over, files still arriving.
+    pub(super) notes: Vec<String>,
+}
+
+impl Pulled {
+    fn add(&mut self, landed: Landed) -> Option<Load> {
+        match landed {
+            Landed::Load(load) => {
+                self.rows += load.received_rows;
+                self.quarantined += load.quarantined_rows;
+                self.landed = true;
+                Some(*load)
+            }
+            Landed::Unchanged { received_rows } => {
+                self.rows += received_rows;
+                None
+            }
+        }
+    }
+}
+
+/// Where raw keeps the entity.
+pub(super) fn place(source: &Source, contract: &Contract) -> Place {
+    Place { force: source.force.clone(), source: source.name.clone(), entity: contract.entity.clone() }
+}
+
+/// Deletes what unfinished pulls of the source left behind.
+pub(super) fn tidy(hub: &Hub, source: &Source) -> Result<()> {
+    let place = Place { force: source.force.clone(), source: source.name.clone(), entity: String::new() };
+    landing::tidy(&hub.lake, &place)
+}
+
+/// Lands what is news of an entity.
+pub(super) async fn pull(
+    pull: &Pull<'_>,
+    source: &Source,
+    contract: &Contract,
+    session: &mut Session,
+) -> Result<Pulled> {
+    match session.offers(contract).await? {
+        Offer::Table => table(pull, source, contract, session).await,
+        Offer::Files { ready, arriving } => {
+            let mut pulled = files(pull, source, contract, session, ready).await?;
+            if !arriving.is_empty() {
+                pulled.notes.push(format!("still arriving: {}", arriving.join(", ")));
+            }
+            Ok(pulled)
+        }
+    }
+}
+
+async fn table(
+    pull: &Pull<'_>,
+    source: &Source,
+    contract: &Contract,
+    session: &mut Session,
+) -> Result<Pulled> {
+    let place = place(source, contract);
+    let last = raw::last_load(&pull.hub.lake, &place).await?;
+    let span = span(contract, &pull.wish, last.as_ref())
+        .map_err(|error| error.at(format!("{}.{}", source.name, contract.entity)))?;
+    let extract = session.read(contract, &span).await?;
+    let covers = match (&span, &contract.mode) {
+        (Span::Since(low), _) => Covers::Since(Some(low)),
+        // A journal that is trimmed at its source stays whole here.
+        (Span::Whole, Mode::Log(_)) => Covers::Since(None),
+        (Span::Whole, Mode::Diff | Mode::Replace | Mode::Cursor(_)) => Covers::Whole,
+    };
+    let accept_drop = pull.wish.accept_drop;
+    let task = Task { place: &place, contract, covers, file: None, accept_drop };
+    let mut pulled = Pulled::default();
+    let load = pulled.add(landing::land(&pull.hub.lake, task, extract).await?);
+    if let (Mode::Log(_), Some(changed)) = (&contract.mode, load.map_or(0, |l| l.changed_rows).checked_sub(1))
+    {
+        pulled.notes.push(format!("{} rows of a log were changed at the source", changed + 1));
+    }
+    Ok(pulled)
+}
+
+/// Which rows of a table to read.
+fn span(contract: &Contract, wish: &Wish, last: Option<&Load>) -> Result<Span> {
+    let Some(cursor) = contract.mode.cursor() else { return Ok(Span::Whole) };
+    if wish.full {
+        return Ok(Span::Whole);
+    }
+    if let Some(since) = &wish.since {
+        return connector::bound(contract, since).map(Span::Since);
+    }
+    let Some(last) = last else { return Ok(Span::Whole) };
+    let swept = last.swept_at.and_then(chrono::DateTime::from_timestamp_micros);
+    let due = |every: std::time::Duration| {
+        let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
+        swept.is_none_or(|at| Utc::now().signed_duration_since(at) >= every)
+    };
+    match &last.high {
+        Some(high) if !cursor.sweep.is_some_and(due) => connector::lowered(high, cursor.lag).map(Span::Since),
+        Some(_) | None => Ok(Span::Whole),
+    }
+}
+
+async fn files(
+    pull: &Pull<'_>,
+    source: &Source,
+    contract: &Contract,
+    session: &mut Session,
+    files: Vec<Listed>,
+) -> Result<Pulled> {
+    let place = place(source, contract);
+    let lake = &pull.hub.lake;
+    let mut loads = raw::loads(lake, &place, None).await?;
+    let mut pulled = Pulled::default();
+    let mut refused = None;
+    for file in files {
+        if seen(&file, contract, &loads) {
+            continue;
+        }
+        let bytes = session.fetch(contract, &file).await?;
+        let file = landing::keep(lake, &place, &file, bytes).await?;
+        match news(&file, contract, &loads)? {
+            News::Known => continue,
+            News::Past(note) => {
+                tracing::warn!(force = place.force, source = place.source, note, "file passed over");
+                pulled.notes.push(note);
+                continue;
+            }
+            News::New => {}
+        }
+        let extract = connector::read_file(source, contract, &file)?;
+        let covers = landing::covered(&contract.mode, &file.name);
+        let accept_drop = pull.wish.accept_drop;
+        let task = Task { place: &place, contract, covers, file: Some(&file), accept_drop };
+        match landing::land(lake, task, extract).await {
+            Ok(landed) => {
+                // A file that shows all of its source makes up for those before it.
+                if covers == Covers::Whole {
+                    refused = None;
+                }
+                loads.splice(0..0, pulled.add(landed));
+            }
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    refused.map_or(Ok(pulled), Err)
+}
+
+/// Whether the file was landed under this contract and has not been touched since.
+fn seen(file: &Listed, contract: &Contract, loads: &[Load]) -> bool {
+    let of_name = loads.iter().find(|load| load.file.as_deref() == Some(file.name.as_str()));
+    of_name.is_some_and(|load| {
+        load.tag.as_deref() == Some(file.tag.as_str())
+            && !file.tag.is_empty()
+            && (load.contract == contract.fingerprint() || is_past(contract, load, loads))
+    })
+}
+
+/// Whether a later load stands for all that this one said.
+fn is_past(contract: &Contract, load: &Load, loads: &[Load]) -> bool {
+    let whole = landing::covered(&contract.mode, "") == Covers::Whole;
+    whole && loads.first().is_some_and(|newest| newest.load > load.load)
+}
+
+/// What a file is, compared with what has been landed.
+enum News {
+    /// Not landed yet.
+    New,
+    /// What raw holds, or a state that has been passed.
+    Known,
+    /// An older state that was never landed and would bring back the past.
+    Past(String),
+}
+
+fn news(file: &SourceFile, contract: &Contract, loads: &[Load]) -> Result<News> {
+    let same = |load: &&Load| load.sha256.as_deref() == Some(file.sha256.as_str());
+    let current = contract.fingerprint();
+    if let Mode::Log(_) = contract.mode {
+        // The same bytes under another name are a copy, and a row is counted once.
+        let of_name = loads.iter().find(|load| load.file.as_deref() == Some(file.name.as_str()));
+        let known = of_name.map_or_else(|| loads.iter().find(same), |load| Some(load).filter(same));
+        return Ok(match known {
+            Some(load) if load.contract == current || of_name.is_none() => News::Known,
+            Some(_) | None => News::New,
+        });
+    }
+    let Some(last) = loads.first() else { return Ok(News::New) };
+    let newest = last.file.as_deref().unwrap_or_default();
+    let order = connector::file_order(contract, &file.name)?;
+    // What was landed under another order, or from a table, is not later than anything.
+    let is_older = connector::file_order(contract, newest).is_ok_and(|newest| order < newest);
+    Ok(match is_older {
+        true if loads.iter().any(|load| same(&load)) => News::Known,
+        true => News::Past(format!("file \"{}\" is older than \"{newest}\", which is landed", file.name)),
+        // A corrected contract reads the same bytes anew.
+        false if same(&last) && last.contract == current => News::Known,
+        false => News::New,
+    })
+}
