@@ -465,7 +465,7 @@ fn any_soup_of_bytes_gives_rows_or_an_error() {
     let contracts = kinds();
     let mut soup = Soup(42);
     let (mut read, mut rows, mut bad) = (0, 0, 0);
-    for round in 0..6_000 {
+    for round in 0..3_000 {
         let contract = &contracts[round % contracts.len()];
         let mut input = if soup.next().is_multiple_of(2) { b"ID,NAME,FTE\n".to_vec() } else { Vec::new() };
         input.extend(soup.bytes());
@@ -476,7 +476,7 @@ fn any_soup_of_bytes_gives_rows_or_an_error() {
         rows += shown.len();
         bad += shown.iter().filter(|row| row.split(' ').next().unwrap().ends_with('!')).count();
     }
-    assert!(read > 1_000 && bad > 1_000 && rows > bad + 100, "{read} files, {rows} rows, {bad} bad");
+    assert!(read > 400 && bad > 400 && rows > bad + 50, "{read} files, {rows} rows, {bad} bad");
 }
 
 #[test]
@@ -491,7 +491,7 @@ fn any_cut_into_blocks_gives_the_same_rows() {
     let contracts = kinds();
     let mut soup = Soup(7);
     let (mut read, mut refused) = (0, 0);
-    for round in 0..4_000 {
+    for round in 0..1_500 {
         let contract = &contracts[round % contracts.len()];
         let mut input = if soup.next().is_multiple_of(2) { b"ID,NAME,FTE\n".to_vec() } else { Vec::new() };
         for _ in 0..soup.next() % 4 {
@@ -509,7 +509,7 @@ fn any_cut_into_blocks_gives_the_same_rows() {
             Err(_) => refused += 1,
         }
     }
-    assert!(read > 500 && refused > 500, "{read} read, {refused} refused");
+    assert!(read > 150 && refused > 150, "{read} read, {refused} refused");
 }
 
 #[test]
@@ -519,7 +519,7 @@ fn records_are_those_of_the_csv_crate() {
     contract.key = LINE_KEY.map(str::to_string).to_vec();
     let mut soup = Soup(3);
     let mut compared = 0;
-    for _ in 0..4_000 {
+    for _ in 0..1_500 {
         let mut input = soup.bytes();
         input.retain(|byte| byte.is_ascii());
         let Ok(got) = read_in_blocks(&contract, input.clone(), 16) else { continue };
@@ -545,5 +545,5 @@ fn records_are_those_of_the_csv_crate() {
             compared += 1;
         }
     }
-    assert!(compared > 1_000, "{compared}");
+    assert!(compared > 400, "{compared}");
 }
