@@ -3,13 +3,14 @@
 use super::delta::FORCE;
 use crate::error::{Error, Result};
 use datafusion::arrow::datatypes::{DataType, Schema};
-use deltalake_core::kernel::Add;
+use deltalake_core::kernel::{Action, Add, LogicalFileView};
+use deltalake_core::table::state::DeltaTableState;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 
 /// The size of a data file from which on the next one is begun.
@@ -85,4 +86,15 @@ pub(super) fn add_action(file: &DataFile) -> Add {
         default_row_commit_version: None,
         clustering_provider: None,
     }
+}
+
+/// The removes and adds that turn the table's files into exactly `files`.
+pub(super) fn difference(state: &DeltaTableState, files: &[DataFile]) -> Vec<Action> {
+    let wanted: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let active: Vec<LogicalFileView> = state.log_data().into_iter().collect();
+    let present: HashSet<String> = active.iter().map(|file| file.path().into_owned()).collect();
+    let removes = active.iter().filter(|file| !wanted.contains(file.path().as_ref()));
+    let removes = removes.map(|file| Action::Remove(file.remove_action(true)));
+    let adds = files.iter().filter(|file| !present.contains(&file.path));
+    removes.chain(adds.map(|file| Action::Add(add_action(file)))).collect()
 }

@@ -6,18 +6,18 @@
 
 pub use super::data::DataFile;
 
-use super::data::{FILE_BYTES, WRITE_ROWS, add_action, data_file, writer_properties};
+use super::data::{FILE_BYTES, WRITE_ROWS, add_action, data_file, difference, writer_properties};
 use crate::error::{Error, Result};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use deltalake_core::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake_core::kernel::{Action, LogicalFileView, MetadataExt, StructType, Transaction};
+use deltalake_core::kernel::{Action, MetadataExt, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::config::TablePropertiesExt;
-use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
@@ -130,26 +130,40 @@ impl Table {
 
     /// What every commit recorded under `key` beside its data, newest first.
     pub async fn recorded(&self, key: &str) -> Result<Vec<Value>> {
-        let Some(table) = self.open(None).await? else { return Ok(Vec::new()) };
-        let history: Vec<_> = table.history(None).try_collect().await.map_err(|e| self.failed("read", e))?;
-        Ok(history.into_iter().filter_map(|mut commit| commit.info.remove(key)).collect())
+        self.records(key).await?.try_collect().await
     }
 
-    /// The newest record under `key` that `wanted` accepts, of those that the latest commits hold.
+    /// The newest record under `key` that `wanted` accepts.
     pub async fn recorded_lately(&self, key: &str, wanted: impl Fn(&Value) -> bool) -> Result<Option<Value>> {
-        let Some(table) = self.open(None).await? else { return Ok(None) };
-        // Commits that record nothing are rare: the one that made the table, changes of its columns.
-        let mut asked = 8;
-        loop {
-            let newest: Vec<_> =
-                table.history(Some(asked)).try_collect().await.map_err(|e| self.failed("read", e))?;
-            let all = newest.len() < asked;
-            let records: Vec<Value> = newest.into_iter().filter_map(|mut c| c.info.remove(key)).collect();
-            if all || !records.is_empty() {
-                return Ok(records.into_iter().find(wanted));
+        let mut records = self.records(key).await?;
+        while let Some(record) = records.try_next().await? {
+            if wanted(&record) {
+                return Ok(Some(record));
             }
-            asked *= 8;
         }
+        Ok(None)
+    }
+
+    /// The records under `key`, newest first, read as they are asked for. Read from the log's own
+    /// files: delta-rs finds no history in a folder whose name must be escaped in a URL.
+    async fn records(&self, key: &str) -> Result<BoxStream<'_, Result<Value>>> {
+        let Some(table) = self.open(None).await? else { return Ok(stream::empty().boxed()) };
+        let (log, key) = (table.log_store(), key.to_string());
+        let newest = table.version().map_or(0, |number| number + 1);
+        let records = stream::iter((0..newest).rev()).then(move |number| {
+            let (log, key) = (Arc::clone(&log), key.clone());
+            async move {
+                let entry = log.read_commit_entry(number).await.map_err(|e| self.failed("read", e))?;
+                let entry = entry.unwrap_or_default();
+                let mut actions = serde_json::Deserializer::from_slice(&entry).into_iter::<Value>();
+                let recorded = actions.find_map(|action| match action {
+                    Ok(mut action) => action.get_mut("commitInfo")?.get_mut(&key).map(Value::take).map(Ok),
+                    Err(broken) => Some(Err(self.failed("read", broken))),
+                });
+                recorded.transpose()
+            }
+        });
+        Ok(records.try_filter_map(|record| async move { Ok(record) }).boxed())
     }
 
     /// Deletes files that were written and will not be committed. What cannot be deleted stays
@@ -356,17 +370,6 @@ impl Table {
     fn failed(&self, what: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::lake(format!("could not {what} the table")).at(&self.name).because(cause)
     }
-}
-
-/// The removes and adds that turn the table's files into exactly `files`.
-fn difference(state: &DeltaTableState, files: &[DataFile]) -> Vec<Action> {
-    let wanted: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let active: Vec<LogicalFileView> = state.log_data().into_iter().collect();
-    let present: HashSet<String> = active.iter().map(|file| file.path().into_owned()).collect();
-    let removes = active.iter().filter(|file| !wanted.contains(file.path().as_ref()));
-    let removes = removes.map(|file| Action::Remove(file.remove_action(true)));
-    let adds = files.iter().filter(|file| !present.contains(&file.path));
-    removes.chain(adds.map(|file| Action::Add(add_action(file)))).collect()
 }
 
 /// `schema` with the partition column at its end.

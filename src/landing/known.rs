@@ -98,7 +98,7 @@ impl Shard {
 /// The shard, of `count`, that a key belongs to.
 pub(super) fn shard_of(key: u128, count: usize) -> usize {
     // The high bits: hash maps use the low ones.
-    ((key >> 64) as u64 as u128 * count as u128 >> 64) as usize
+    (((key >> 64) * count as u128) >> 64) as usize
 }
 
 /// Reads what `version` knows of the rows that a load which `covers` so much may touch. `rehash`

@@ -277,11 +277,11 @@ async fn files_are_landed_once_in_the_order_of_their_names_and_only_when_they_ba
     release(&hub).await;
     landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Birch |");
 
-    // Every file is kept as it was received: the two that were landed, and the one whose control
-    // record disagrees, as evidence.
+    // Every file is kept as it was received: the two that were landed, the one whose control
+    // record disagrees and the one from the past, as evidence.
     let kept =
         project.lake_files().iter().filter(|path| path.to_string_lossy().contains("lake/files/beds")).count();
-    assert_eq!(kept, 3);
+    assert_eq!(kept, 4);
 }
 
 #[tokio::test]
@@ -307,6 +307,8 @@ async fn a_folder_with_any_name_will_do() {
     let count =
         ask(&hub, &Principal::operator(), None, "select count(surname) as n from conformed.person").await;
     assert!(count.contains("| 6 |"), "{count}");
+    let loads = ask(&hub, &Principal::operator(), None, "select count(*) as n from hub.loads").await;
+    assert!(!loads.contains("| 0 |"), "{loads}");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ const MOST_READERS: usize = 2;
 /// Reads the blocks of one file; each thread has its own.
 #[derive(Clone)]
 enum Reader {
-    Delimited(delimited::Reader),
+    Delimited(Box<delimited::Reader>),
     Fixed(fixed::Reader),
 }
 
@@ -98,7 +98,7 @@ impl Reader {
             true => Places::of_header(contract, &mut parser, blocks)?,
             false => Places::of_contract(contract),
         };
-        Ok(Reader::Delimited(delimited::Reader::new(parser, places)))
+        Ok(Reader::Delimited(Box::new(delimited::Reader::new(parser, places))))
     }
 
     /// Reads all rows of a block; `false` when nobody listened to the end.

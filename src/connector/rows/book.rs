@@ -163,7 +163,8 @@ impl Book {
 
     /// What was counted, compared with what the source says.
     pub(crate) fn totals(self) -> Result<Totals> {
-        if !matches!(self.end, End::Reached) && !(self.claimants.is_empty() && self.repeated.is_empty()) {
+        let waiting = !self.claimants.is_empty() || !self.repeated.is_empty();
+        if waiting && !matches!(self.end, End::Reached) {
             return Err(Error::internal("the totals were asked for while rows wait").at(&self.at));
         }
         if let Some(rows) = self.source_rows
