@@ -1,6 +1,7 @@
 //! The demo as a newcomer and as an analyst sees it: the real binary, and Python's ADBC driver
 //! over TLS asking every question of `truth.json` as its user.
 
+use crate::servers::{self, PASSWORD};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -160,4 +161,54 @@ fn lake(dir: &Path) -> Vec<(std::path::PathBuf, u64)> {
     }
     found.sort();
     found
+}
+
+/// What a finished demo answers, whatever its systems run on.
+fn answers(dir: &Path) -> Vec<String> {
+    [
+        "select force, month_end, worker_type, headcount, fte from marts.strength order by 1, 2, 3, 4, 5",
+        "select force, subjective, sum(amount) as amount from marts.spend group by force, subjective order by 1, 2",
+        "select force, source, entity, received_rows, accepted_rows, quarantined_rows from hub.loads order by 1, 2, 3",
+    ]
+    .map(|sql| {
+        let mut query = muster();
+        query.arg("--project").arg(dir).args(["query", sql]).env("MUSTER_DEMO_PASSWORD", PASSWORD);
+        succeeded(&query.output().expect("the binary"))
+    })
+    .into()
+}
+
+/// A demo whose databases are on the server at `url`.
+fn demo_at(flag: &str, url: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("demo");
+    let mut command = demo(&dir, &["--no-serve", flag, url]);
+    // Every pull of it needs the password.
+    succeeded(&command.env("MUSTER_DEMO_PASSWORD", PASSWORD).output().expect("the binary"));
+    answers(&dir)
+}
+
+#[tokio::test]
+async fn the_demo_says_the_same_on_database_servers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("demo");
+    succeeded(&demo(&dir, &["--no-serve"]).output().expect("the binary"));
+    let expected = answers(&dir);
+    match servers::postgres().await {
+        Some(server) => {
+            let url = format!("postgres://owner@127.0.0.1:{}/postgres", server.port);
+            assert_eq!(demo_at("--postgres", &url), expected);
+        }
+        None => eprintln!("skipped: PostgreSQL is not installed"),
+    }
+    match servers::mariadb().await {
+        Some(server) => {
+            servers::at_mariadb(&server, "grant all on *.* to reader").await;
+            assert_eq!(
+                demo_at("--mysql", &format!("mysql://reader@127.0.0.1:{}/mysql", server.port)),
+                expected
+            );
+        }
+        None => eprintln!("skipped: MariaDB is not installed"),
+    }
 }

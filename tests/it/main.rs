@@ -22,3 +22,10 @@ mod pulled;
 mod store;
 mod support;
 mod tidy;
+
+/// Private database servers, shared with the conformance suite of the transports.
+#[allow(dead_code, reason = "the suite needs more of them")]
+#[path = "../../src/connector/transport/conformance/servers.rs"]
+mod servers;
+
+use muster::project;

@@ -4,6 +4,7 @@ use crate::files::{AT_ONCE, FileProject, LOG};
 use object_store::ObjectStoreExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as ObjectPath;
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -36,6 +37,15 @@ impl Server {
             eprintln!("skipped: MUSTER_TEST_SEAWEEDFS does not name an object store; tests/run installs one");
             return None;
         };
+        for _ in 0..5 {
+            if let Some(server) = Self::on_free_ports(&weed).await {
+                return Some(server);
+            }
+        }
+        panic!("the object store gave up five times");
+    }
+
+    async fn on_free_ports(weed: &OsStr) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let identities = format!(
             r#"{{"identities": [{{"name": "{USER}", "actions": ["Admin", "Read", "Write", "List"],
@@ -67,24 +77,29 @@ impl Server {
         command.args(flags.iter().zip(ports).map(|(flag, port)| format!("{flag}={port}")));
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let process = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let server = Self {
+        let mut server = Self {
             process,
             s3: format!("http://127.0.0.1:{}", ports[8]),
             webdav: format!("http://127.0.0.1:{}", ports[9]),
             folder,
         };
-        server.ready().await;
-        Some(server)
+        server.ready().await.then_some(server)
     }
 
-    async fn ready(&self) {
+    /// Waits until the server answers; `false` when it gave up, because somebody took one of its
+    /// ports in the meantime.
+    async fn ready(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(60);
         // In this server a bucket is a folder, and any object makes it.
         while let Err(error) = self.store().put(&ObjectPath::from("ready"), "yes".into()).await {
+            if self.process.try_wait().unwrap().is_some() {
+                return false;
+            }
             let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             assert!(Instant::now() < deadline, "the object store does not start: {error}\n{}", log());
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        true
     }
 
     fn store(&self) -> AmazonS3 {

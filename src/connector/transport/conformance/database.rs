@@ -230,7 +230,7 @@ async fn running(bench: &Bench) -> usize {
 async fn is_quiet_soon(bench: &Bench) {
     let started = Instant::now();
     while running(bench).await > 0 {
-        assert!(started.elapsed() < Duration::from_secs(8), "the query goes on");
+        assert!(started.elapsed() < Duration::from_secs(60), "the query goes on");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
