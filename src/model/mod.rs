@@ -2,9 +2,11 @@
 
 pub mod build;
 pub mod check;
+pub mod compare;
 pub mod content;
 pub mod graph;
 pub mod header;
+pub mod lineage;
 pub mod staging;
 
 use std::sync::Arc;
@@ -63,6 +65,8 @@ pub struct Model {
     pub reads: Vec<String>,
     /// The statement, without the header.
     pub sql: Arc<str>,
+    /// Which columns each of its columns comes from.
+    pub lineage: Vec<lineage::Trace>,
     /// Where it was found, as shown in messages.
     pub file: String,
 }

@@ -2,6 +2,7 @@
 //! A row that belongs to a force is seen by those who may read that force; a row that belongs to
 //! the hub as a whole, by those who may read every force.
 
+mod lineage;
 mod record;
 mod rows;
 
@@ -39,11 +40,13 @@ pub enum Kind {
     Coverage,
     /// One row per statement.
     Queries,
+    /// One row per column of a table and column that it depends on.
+    Lineage,
 }
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Loads,
         Kind::Quarantine,
         Kind::Runs,
@@ -51,6 +54,7 @@ impl Kind {
         Kind::Releases,
         Kind::Coverage,
         Kind::Queries,
+        Kind::Lineage,
     ];
 
     /// The table's name in schema `hub`.
@@ -63,6 +67,7 @@ impl Kind {
             Kind::Releases => "releases",
             Kind::Coverage => "coverage",
             Kind::Queries => "queries",
+            Kind::Lineage => "lineage",
         }
     }
 
@@ -76,6 +81,7 @@ impl Kind {
             Kind::Runs => record::RUNS,
             Kind::Checks => record::CHECKS,
             Kind::Queries => record::QUERIES,
+            Kind::Lineage => lineage::LINEAGE,
         };
         let field = |(name, column): &(&str, Column)| Field::new(*name, column.arrow(), true);
         Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -159,6 +165,7 @@ impl TableProvider for SystemTable {
             Kind::Runs => record::runs(view, forces).await,
             Kind::Checks => record::checks(view, forces).await,
             Kind::Queries => record::queries(view, forces).await,
+            Kind::Lineage => lineage::lineage(view, forces).await,
         };
         let batch = computed.map_err(|e| DataFusionError::External(Box::new(e)))?;
         let exec = MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?;
