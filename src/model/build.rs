@@ -1,8 +1,8 @@
 //! Runs models in dependency order into new files that belong to no version yet.
 
-use super::check::{self, Finding};
+use super::check::{self, Facts, Finding};
 use super::staging::{self, Bound};
-use super::{Model, Scope};
+use super::{Model, Scope, failures};
 use crate::engine::{Engine, lake_schema, to_schema};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -77,6 +77,8 @@ pub struct Built {
     pub steps: Vec<Step>,
     /// What the checks found.
     pub findings: Vec<Finding>,
+    /// The rows that fail them, in files that [`failures::commit`] makes visible.
+    pub failures: Vec<DataFile>,
 }
 
 /// One model's run.
@@ -94,30 +96,28 @@ impl Built {
     /// The checks that block, in words; `None` when none does.
     pub fn blocked_by(&self) -> Option<String> {
         let blocking = self.findings.iter().filter(|finding| finding.blocks());
-        let words: Vec<String> = blocking
-            .map(|f| format!("{}: {} of {} rows fail \"{}\"", f.model, f.failing, f.checked, f.rule))
-            .collect();
+        let words: Vec<String> = blocking.map(Finding::words).collect();
         (!words.is_empty()).then(|| words.join("; "))
     }
 }
 
 /// Runs every force-scope model for `force`, which sees the rows of `sources` and no others, and
 /// checks the result.
-pub async fn force(library: &Library<'_>, force: &str, sources: &[Bound]) -> Result<Built> {
+pub async fn force(library: &Library<'_>, force: &str, sources: &[Bound], facts: &Facts) -> Result<Built> {
     let context = library.context()?;
     library.register_staging(&context, sources).await?;
     let models: Vec<&Model> = library.models.iter().filter(|m| m.scope == Scope::Force).collect();
-    library.run(&context, &models, Some(force)).await
+    library.run(&context, &models, Some(force), facts).await
 }
 
 /// Runs every hub-scope model over `tables`, the content of the force-scope models.
-pub async fn hub(library: &Library<'_>, tables: &BTreeMap<String, Content>) -> Result<Built> {
+pub async fn hub(library: &Library<'_>, tables: &BTreeMap<String, Content>, facts: &Facts) -> Result<Built> {
     let context = library.context()?;
     for (name, content) in tables {
         register_content(&context, name, content)?;
     }
     let models: Vec<&Model> = library.models.iter().filter(|m| m.scope == Scope::Hub).collect();
-    library.run(&context, &models, None).await
+    library.run(&context, &models, None, facts).await
 }
 
 impl Library<'_> {
@@ -167,7 +167,13 @@ impl Library<'_> {
         Ok(())
     }
 
-    async fn run(&self, context: &SessionContext, models: &[&Model], force: Option<&str>) -> Result<Built> {
+    async fn run(
+        &self,
+        context: &SessionContext,
+        models: &[&Model],
+        force: Option<&str>,
+        facts: &Facts,
+    ) -> Result<Built> {
         let mut built = Built::default();
         for model in models {
             let started = Instant::now();
@@ -179,8 +185,9 @@ impl Library<'_> {
         }
         // After all models, because a check may relate to a table that the model does not read.
         for model in models {
-            built.findings.extend(check::run(context, model).await?);
+            built.findings.extend(check::run(context, model, facts).await?);
         }
+        built.failures = failures::write(self.lake, context, models, &built.findings, facts).await?;
         Ok(built)
     }
 

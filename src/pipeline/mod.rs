@@ -2,6 +2,7 @@
 
 mod assemble;
 mod entity;
+mod facts;
 mod fingerprint;
 pub mod pull;
 mod reference;

@@ -2,12 +2,13 @@
 
 use super::Event;
 use super::assemble::{self, Inputs, Made};
+use super::facts;
 use super::pull::{Failures, Pull, Wish};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::model::Severity;
 use crate::model::build::{self, Built, Content, Library};
-use crate::model::check::Finding;
+use crate::model::check::{Facts, Finding};
+use crate::model::failures;
 use crate::project::{Pipeline, Source};
 use crate::release::{self, Manifest};
 use crate::state::runs::{CheckRow, Step};
@@ -118,7 +119,8 @@ async fn stages(
     let mut hub_fingerprint = inputs.hub_fingerprint(&forces, previous.as_ref());
     let mut hub_blocked = false;
     if previous.as_ref().is_none_or(|p| p.hub_fingerprint != hub_fingerprint) {
-        hub_blocked = build_hub(hub, run, &library, &mut tables, report).await?.is_some();
+        let facts = facts::of_hub(hub, run, previous.as_ref()).await?;
+        hub_blocked = build_hub(hub, &facts, &library, &mut tables, report).await?.is_some();
     }
     if hub_blocked {
         hub_fingerprint.clear();
@@ -153,7 +155,8 @@ async fn build_force(
         return Ok(Force::Same);
     }
     let started_at = Utc::now();
-    let built = match build::force(library, force, &inputs.sources_of(force)).await {
+    let facts = facts::of_force(run, previous, force);
+    let built = match build::force(library, force, &inputs.sources_of(force), &facts).await {
         Ok(built) => built,
         Err(error) => {
             tracing::warn!(force, %error, cause = ?std::error::Error::source(&error), "build failed");
@@ -163,6 +166,7 @@ async fn build_force(
             return Ok(Force::Failed(why));
         }
     };
+    failures::commit(&hub.lake, &built, &facts).await?;
     match settle(hub, run, Some(force), started_at, &built, report).await? {
         Some(why) => {
             discard(hub, &built).await;
@@ -176,14 +180,15 @@ async fn build_force(
 /// released ones stay, and why is returned.
 async fn build_hub(
     hub: &Hub,
-    run: &str,
+    facts: &Facts,
     library: &Library<'_>,
     tables: &mut BTreeMap<String, Content>,
     report: &(dyn Fn(Event) + Send + Sync),
 ) -> Result<Option<String>> {
-    let started_at = Utc::now();
-    match build::hub(library, tables).await {
+    let (run, started_at) = (facts.run.as_str(), Utc::now());
+    match build::hub(library, tables, facts).await {
         Ok(built) => {
+            failures::commit(&hub.lake, &built, facts).await?;
             let blocked = settle(hub, run, None, started_at, &built, report).await?;
             match blocked {
                 Some(_) => discard(hub, &built).await,
@@ -241,7 +246,7 @@ async fn settle(
             report(Event::Blocked { force: force.map(str::to_string), why: why.clone() });
         }
         None => {
-            let warnings = built.findings.iter().filter(|f| f.failing > 0).count();
+            let warnings = built.findings.iter().filter(|f| f.fails()).count();
             let rows = built.steps.iter().map(|step| step.rows).sum();
             report(Event::Built { force: force.map(str::to_string), rows, warnings });
         }
@@ -254,10 +259,7 @@ fn check_row(force: Option<&str>, finding: &Finding) -> CheckRow {
         force: force.map(str::to_string),
         model: finding.model.clone(),
         rule: finding.rule.clone(),
-        severity: match finding.severity {
-            Severity::Block => "block",
-            Severity::Warn => "warn",
-        },
+        severity: finding.severity.as_str(),
         failing: finding.failing,
         checked: finding.checked,
     }
