@@ -4,7 +4,7 @@
 use super::{Check, Model, RowCount, Rule, Severity, Threshold};
 use crate::error::{Error, Result};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
 use std::collections::BTreeMap;
@@ -103,8 +103,7 @@ pub async fn run(context: &SessionContext, model: &Model, facts: &Facts) -> Resu
                 Finding::new(model, check, survey.count(at)?, survey.rows()?)
             }
             Rule::Unique(_) | Rule::Relate { .. } => {
-                let Some(failing) = failing_rows(&model.table(), &check.rule) else { continue };
-                let sql = format!("select count(*) from ({failing})");
+                let Some(sql) = counting(&model.table(), &check.rule) else { continue };
                 let failing = number(first(context, model, &check.text, &sql).await?.column(0))?;
                 Finding::new(model, check, failing, survey.rows()?)
             }
@@ -123,12 +122,24 @@ fn whole(model: &Model, check: &Check, verdict: Option<Verdict>) -> Finding {
     Finding { verdict: verdict.clone(), ..Finding::new(model, check, u64::from(verdict.is_some()), 1) }
 }
 
+/// The query that counts the rows of `table` that fail `rule`.
+fn counting(table: &str, rule: &Rule) -> Option<String> {
+    match rule {
+        // Without the join that finds the rows themselves.
+        Rule::Unique(columns) => Some(format!(
+            "select coalesce(sum(n), 0) from (select count(*) as n from {table} group by {} having count(*) > 1)",
+            columns.join(", ")
+        )),
+        rule => failing_rows(table, rule).map(|failing| format!("select count(*) from ({failing})")),
+    }
+}
+
 /// The query for the rows of `table` that fail `rule`; `None` when it judges the table as a whole.
 pub(super) fn failing_rows(table: &str, rule: &Rule) -> Option<String> {
     Some(match rule {
         Rule::Unique(columns) => {
             let same: Vec<String> =
-                columns.iter().map(|c| format!("t.{c} is not distinct from d.{c}")).collect();
+                columns.iter().map(|c| format!("(t.{c} is not distinct from d.{c})")).collect();
             let columns = columns.join(", ");
             format!(
                 "select t.* from {table} as t join (select {columns} from {table} group by {columns} \
@@ -163,7 +174,7 @@ fn failing_row(rule: &Rule) -> Option<String> {
 /// The query whose only row says whether a reconciliation holds, and its two sides.
 pub(crate) fn reconciliation(table: &str, left: &str, right: &str, within: Option<&str>) -> String {
     let agree = match within {
-        None => "l is not distinct from r".to_string(),
+        None => "(l is not distinct from r)".to_string(),
         Some(within) => format!("coalesce(abs(l - r) <= {within}, l is null and r is null)"),
     };
     format!(
@@ -194,7 +205,7 @@ impl Survey {
         number(self.0.column(0))
     }
 
-    fn column(&self, check: usize) -> Result<&datafusion::arrow::array::ArrayRef> {
+    fn column(&self, check: usize) -> Result<&ArrayRef> {
         let found = self.0.column_by_name(&format!("c{check}"));
         found.ok_or_else(|| Error::internal("a check was not counted"))
     }
@@ -255,7 +266,10 @@ fn fresh(age: Duration, newest: Option<Newest>, survey: &Survey, facts: &Facts) 
         }
         Some(Newest::Instant(at)) => (at.to_string(), facts.at.naive_utc() - at > age_allowed),
     };
-    let expected = format!("a value at most {} old", humantime::format_duration(age));
+    let expected = match age.as_secs() {
+        secs if secs % 86_400 == 0 => format!("a value at most {} days old", secs / 86_400),
+        _ => format!("a value at most {} old", humantime::format_duration(age)),
+    };
     Ok(is_old.then(|| Verdict { expected, found }))
 }
 
@@ -281,7 +295,7 @@ async fn first(context: &SessionContext, model: &Model, what: &str, sql: &str) -
     row.ok_or_else(|| Error::internal("a check counted nothing").at(&model.file))
 }
 
-fn number(column: &datafusion::arrow::array::ArrayRef) -> Result<u64> {
+fn number(column: &ArrayRef) -> Result<u64> {
     match ScalarValue::try_from_array(column, 0) {
         Ok(ScalarValue::Int64(Some(number))) => {
             u64::try_from(number).map_err(|e| Error::internal("a check counted backwards").because(e))

@@ -7,36 +7,15 @@ use super::check::{Facts, Finding, failing_rows};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::lake::delta::{Change, Commit, DataFile};
+use crate::lake::failures::{OF_FORCES, OF_HUB, schema};
 use arrow::json::LineDelimitedWriter;
 use datafusion::arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use std::sync::Arc;
-
-/// The table of the rows that fail checks of force-scope models, in the lake; partitioned by force.
-pub const OF_FORCES: &str = "checks/failures";
-
-/// The same for hub-scope models, without partitions.
-pub const OF_HUB: &str = "checks/hub_failures";
-
-/// The columns of both tables, apart from the partition.
-pub fn schema() -> SchemaRef {
-    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let text = |name: &str| Field::new(name, DataType::Utf8, true);
-    let fields = [
-        text("run"),
-        text("model"),
-        text("rule"),
-        text("severity"),
-        Field::new("failed_at", instant, true),
-        text("row"),
-    ];
-    Arc::new(Schema::new(fields.to_vec()))
-}
 
 /// Writes the rows that fail, as they come from the engine, to files that belong to no version
 /// yet. `findings` are those of the checks of `models`, in their order.

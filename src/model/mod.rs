@@ -8,9 +8,9 @@ pub mod header;
 mod rules;
 pub mod staging;
 
-use std::collections::BTreeSet;
+pub use rules::{Check, RowCount, Rule, Severity, Share, Threshold};
+
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The layer that a model's folder puts it in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,136 +86,4 @@ pub struct ColumnDoc {
     pub text: String,
     /// Tags in square brackets: `pii`.
     pub tags: Vec<String>,
-}
-
-/// A condition that a model's new rows must meet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What is checked.
-    pub rule: Rule,
-    /// What a failure does.
-    pub severity: Severity,
-    /// How many rows may fail; `None`: none.
-    pub threshold: Option<Threshold>,
-    /// The words of the header, for reports.
-    pub text: String,
-}
-
-/// What a [`Check`] looks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rule {
-    /// No two rows share these columns.
-    Unique(Vec<String>),
-    /// None of these columns is null.
-    NotNull(Vec<String>),
-    /// The expression is true (or null) for every row.
-    Accept {
-        /// The name of the check, usually a column.
-        name: String,
-        /// A boolean SQL expression over the model's columns.
-        expression: String,
-    },
-    /// Every non-null value of a column exists in another table's column.
-    Relate {
-        /// The column checked.
-        column: String,
-        /// `layer.name` of the other table.
-        table: String,
-        /// The other table's column.
-        other: String,
-    },
-    /// The table has about as many rows as are expected.
-    RowCount(RowCount),
-    /// The newest value of a column is recent when the run begins; a table without rows is not old.
-    Fresh {
-        /// A date or timestamp column.
-        column: String,
-        /// The oldest that the newest value may be.
-        age: Duration,
-    },
-    /// Two expressions over the table agree.
-    Reconcile {
-        /// The name of the check.
-        name: String,
-        /// An SQL expression over all rows of the table: `sum(amount)`.
-        left: String,
-        /// Another one, or a subquery of one value.
-        right: String,
-        /// The largest difference, as decimal text; `None`: they are equal.
-        within: Option<String>,
-    },
-}
-
-impl Rule {
-    /// The tables that the rule reads besides the model's own, as `layer.name`.
-    pub fn reads(&self) -> BTreeSet<String> {
-        match self {
-            Rule::Relate { table, .. } => [table.clone()].into(),
-            Rule::Reconcile { left, right, .. } => {
-                graph::reads(&format!("select {left}, {right}")).unwrap_or_default().into_iter().collect()
-            }
-            Rule::Unique(_)
-            | Rule::NotNull(_)
-            | Rule::Accept { .. }
-            | Rule::RowCount(_)
-            | Rule::Fresh { .. } => BTreeSet::new(),
-        }
-    }
-
-    /// Whether the rule judges rows one by one; otherwise it judges the table as a whole.
-    pub fn judges_rows(&self) -> bool {
-        match self {
-            Rule::Unique(_) | Rule::NotNull(_) | Rule::Accept { .. } | Rule::Relate { .. } => true,
-            Rule::RowCount(_) | Rule::Fresh { .. } | Rule::Reconcile { .. } => false,
-        }
-    }
-}
-
-/// How many rows a table should have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowCount {
-    /// As many as in the last release, give or take a share of them. Without such a release, or
-    /// when it has none, any number.
-    Within(Share),
-    /// This many or more.
-    AtLeast(u64),
-}
-
-/// A share, in millionths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share(pub u64);
-
-impl Share {
-    /// Whether `part` of `whole` is no more than the share.
-    pub fn covers(self, part: u64, whole: u64) -> bool {
-        u128::from(part) * 1_000_000 <= u128::from(whole) * u128::from(self.0)
-    }
-}
-
-/// How many rows may fail before a check fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Threshold {
-    /// A share of the rows looked at.
-    Share(Share),
-    /// A number.
-    Rows(u64),
-}
-
-/// What the failure of a check does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The force keeps its last good data.
-    Block,
-    /// The failure is recorded; the data is released.
-    Warn,
-}
-
-impl Severity {
-    /// The word in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Block => "block",
-            Severity::Warn => "warn",
-        }
-    }
 }
