@@ -1,9 +1,9 @@
 //! The rows that fail checks, all of them, in a table of the lake: what a force must mend can be
 //! queried, whether it was released or held back.
 
-use super::Model;
 use super::build::Built;
 use super::check::{Facts, Finding, failing_rows};
+use super::{Check, Model};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::lake::delta::{Change, Commit, DataFile};
@@ -13,7 +13,7 @@ use datafusion::arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray}
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -31,13 +31,12 @@ pub(super) async fn write(
     if failing.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = stream::iter(failing).then(|((model, check), finding)| async move {
-        match failing_rows(&model.table(), &check.rule) {
-            Some(sql) => of_query(context, model, finding, facts, &sql).await,
-            None => of_verdict(finding, facts).map(|batch| stream::iter([Ok(batch)]).boxed()),
-        }
-    });
-    let rows = Box::pin(rows.try_flatten());
+    let rows: Vec<_> = failing
+        .into_iter()
+        .map(|((model, check), finding)| of_check(context, model, check, finding, facts).boxed())
+        .collect();
+    // One check after the other, batch by batch: there may be as many failing rows as rows.
+    let rows = Box::pin(stream::iter(rows).buffered(1).try_flatten());
     lake.table(table_of(facts)).write(&schema(), facts.force.as_deref(), rows).await
 }
 
@@ -59,15 +58,19 @@ fn table_of(facts: &Facts) -> &'static str {
     if facts.force.is_some() { OF_FORCES } else { OF_HUB }
 }
 
-async fn of_query<'a>(
+/// The rows that fail a check, or what it says of the table.
+async fn of_check<'a>(
     context: &SessionContext,
     model: &'a Model,
+    check: &Check,
     finding: &'a Finding,
     facts: &'a Facts,
-    sql: &str,
 ) -> Result<BoxStream<'a, Result<RecordBatch>>> {
+    let Some(sql) = failing_rows(&model.table(), &check.rule) else {
+        return Ok(stream::iter([of_verdict(finding, facts)]).boxed());
+    };
     let failed = |e| Error::model("the failing rows cannot be read").at(&model.file).because(e);
-    let rows = context.sql(sql).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
+    let rows = context.sql(&sql).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
     let rows = rows.map(move |batch| {
         let batch = batch.map_err(failed)?;
         told(finding, facts, json_lines(&batch)?)
