@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod check;
+pub mod checks;
 pub mod demo;
 pub mod init;
 pub mod preview;
@@ -55,6 +56,8 @@ enum Command {
     Status(status::StatusArgs),
     /// The rows that break their contract, with every reason.
     Quarantine(status::QuarantineArgs),
+    /// What the checks found, or the rows that fail them.
+    Checks(checks::Args),
     /// The releases, newest first.
     Releases(status::ReleasesArgs),
     /// Manage the users of the project.
@@ -78,6 +81,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Query(args) => query::run(&project, args).await,
         Command::Status(args) => status::status(&project, args).await,
         Command::Quarantine(args) => status::quarantine(&project, args).await,
+        Command::Checks(args) => checks::run(&project, args).await,
         Command::Releases(args) => status::releases(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }

@@ -277,7 +277,7 @@ fn columns_after(first: &[&str], others: impl IntoIterator<Item = Field>) -> Sch
 }
 
 /// A type as SQL calls it.
-fn type_name(ty: &DataType) -> String {
+pub(super) fn type_name(ty: &DataType) -> String {
     match ty {
         DataType::Utf8 => "text".into(),
         DataType::Int64 => "bigint".into(),

@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod checks;
 mod crash;
 mod demo;
 mod faults;

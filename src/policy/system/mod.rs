@@ -2,6 +2,7 @@
 //! A row that belongs to a force is seen by those who may read that force; a row that belongs to
 //! the hub as a whole, by those who may read every force.
 
+mod failures;
 mod lineage;
 mod record;
 mod rows;
@@ -20,6 +21,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::TableType;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The system tables; a closed set.
@@ -34,6 +36,8 @@ pub enum Kind {
     Runs,
     /// One row per run, force and check.
     Checks,
+    /// One row per row that failed a check when its model was last checked.
+    CheckFailures,
     /// One row per release and force.
     Releases,
     /// One row per force and dataset of the release.
@@ -46,11 +50,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Loads,
         Kind::Quarantine,
         Kind::Runs,
         Kind::Checks,
+        Kind::CheckFailures,
         Kind::Releases,
         Kind::Coverage,
         Kind::Queries,
@@ -64,6 +69,7 @@ impl Kind {
             Kind::Quarantine => "quarantine",
             Kind::Runs => "runs",
             Kind::Checks => "checks",
+            Kind::CheckFailures => "check_failures",
             Kind::Releases => "releases",
             Kind::Coverage => "coverage",
             Kind::Queries => "queries",
@@ -80,6 +86,7 @@ impl Kind {
             Kind::Coverage => rows::COVERAGE,
             Kind::Runs => record::RUNS,
             Kind::Checks => record::CHECKS,
+            Kind::CheckFailures => failures::CHECK_FAILURES,
             Kind::Queries => record::QUERIES,
             Kind::Lineage => lineage::LINEAGE,
         };
@@ -114,13 +121,20 @@ pub struct View {
     engine: Engine,
     manifest: Manifest,
     principal: Principal,
+    /// The columns of each model that can point to a person.
+    pii: BTreeMap<String, Vec<String>>,
 }
 
 impl View {
     /// The hub as `principal` sees it in one release.
     pub fn new(hub: &Hub, manifest: Manifest, principal: Principal) -> Self {
         let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
-        Self { lake, state, engine, manifest, principal }
+        let tagged = hub.project.models.iter().map(|model| {
+            let columns = model.columns.iter().filter(|column| column.tags.iter().any(|tag| tag == "pii"));
+            (model.table(), columns.map(|column| column.name.clone()).collect())
+        });
+        let pii = tagged.collect();
+        Self { lake, state, engine, manifest, principal, pii }
     }
 }
 
@@ -164,6 +178,10 @@ impl TableProvider for SystemTable {
             Kind::Coverage => rows::coverage(view, forces),
             Kind::Runs => record::runs(view, forces).await,
             Kind::Checks => record::checks(view, forces).await,
+            Kind::CheckFailures => {
+                let plan = failures::plan(&self.view, forces, projection).await;
+                return plan.map_err(|e| DataFusionError::External(Box::new(e)));
+            }
             Kind::Queries => record::queries(view, forces).await,
             Kind::Lineage => lineage::lineage(view, forces).await,
         };
