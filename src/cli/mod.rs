@@ -5,6 +5,7 @@ pub mod demo;
 pub mod init;
 pub mod pull;
 pub mod query;
+pub mod releases;
 pub mod run;
 pub mod serve;
 pub mod status;
@@ -41,14 +42,14 @@ enum Command {
     Run(run::Args),
     /// Serve the releases over Arrow Flight SQL until stopped.
     Serve(serve::Args),
-    /// Run one statement against the current release.
+    /// Run one statement against the current release, or an earlier one.
     Query(query::Args),
     /// How fresh each force's data is.
     Status(status::StatusArgs),
     /// The rows that break their contract, with every reason.
     Quarantine(status::QuarantineArgs),
     /// The releases, newest first.
-    Releases(status::ReleasesArgs),
+    Releases(releases::Args),
     /// Manage the users of the project.
     User(user::Args),
 }
@@ -67,7 +68,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Query(args) => query::run(&project, args).await,
         Command::Status(args) => status::status(&project, args).await,
         Command::Quarantine(args) => status::quarantine(&project, args).await,
-        Command::Releases(args) => status::releases(&project, args).await,
+        Command::Releases(args) => releases::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }
 }

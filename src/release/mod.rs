@@ -1,6 +1,8 @@
 //! 5 RELEASE. Publishes all tables at once by writing one manifest. Readers see a release or the
 //! one before, never a mixture.
 
+pub mod as_of;
+
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use serde::{Deserialize, Serialize};

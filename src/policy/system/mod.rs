@@ -66,6 +66,15 @@ impl Kind {
         }
     }
 
+    /// Whether the table tells of a release, so that it has a past; the others are the hub's diary,
+    /// which only grows.
+    pub fn belongs_to_release(self) -> bool {
+        match self {
+            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage => true,
+            Kind::Runs | Kind::Checks | Kind::Queries => false,
+        }
+    }
+
     /// The table's columns.
     pub fn schema(self) -> SchemaRef {
         let columns: &[(&str, Column)] = match self {
@@ -115,6 +124,11 @@ impl View {
     pub fn new(hub: &Hub, manifest: Manifest, principal: Principal) -> Self {
         let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
         Self { lake, state, engine, manifest, principal }
+    }
+
+    /// The release.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 }
 
