@@ -33,26 +33,26 @@ pub struct Pinned {
 /// are not registered; files of other forces never enter a scan. A fresh one for every statement,
 /// so nothing a statement does outlives it. An error when nothing has been released yet.
 pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> Result<Pinned> {
-    let past = match release {
-        Some(number) => Past::open(hub, principal, number).await?,
+    let granted = match release {
+        Some(number) => Granted::open(hub, principal, number).await?,
         None => {
             let newest = release::newest(&hub.lake).await?.ok_or_else(|| {
                 Error::query("nothing has been released yet").hint("`muster run` makes the first release")
             })?;
-            Past::of(hub, principal, newest)
+            Granted::of(hub, principal, newest)
         }
     };
     let mut schemas: BTreeMap<String, MemorySchemaProvider> = BTreeMap::new();
-    for path in past.view.manifest().tables.keys() {
+    for path in granted.manifest().tables.keys() {
         let Some((layer, name)) = path.split_once('/').filter(|(layer, _)| SERVED.contains(layer)) else {
             continue;
         };
-        if let Some(table) = past.released(layer, name).await? {
+        if let Some(table) = granted.released(layer, name).await? {
             add(schemas.entry(layer.to_string()).or_default(), name, table)?;
         }
     }
     for kind in system::Kind::ALL {
-        if let Some(table) = past.system(kind) {
+        if let Some(table) = granted.system(kind) {
             add(schemas.entry(HUB.to_string()).or_default(), kind.name(), table)?;
         }
     }
@@ -65,17 +65,17 @@ pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> 
         let registered = catalog.register_schema(&name, Arc::new(schema));
         registered.map_err(|e| Error::internal("a schema could not be registered").because(e))?;
     }
-    Ok(Pinned { release: past.release(), context })
+    Ok(Pinned { release: granted.manifest().release, context })
 }
 
 /// One release as one principal may read it, table by table.
-pub struct Past<'a> {
+pub struct Granted<'a> {
     hub: &'a Hub,
     principal: &'a Principal,
     view: Arc<View>,
 }
 
-impl<'a> Past<'a> {
+impl<'a> Granted<'a> {
     /// The release `number`; an error when there is none.
     pub async fn open(hub: &'a Hub, principal: &'a Principal, number: u64) -> Result<Self> {
         Ok(Self::of(hub, principal, release::manifest(&hub.lake, number).await?))
@@ -85,9 +85,9 @@ impl<'a> Past<'a> {
         Self { hub, principal, view: Arc::new(View::new(hub, manifest, principal.clone())) }
     }
 
-    /// The release's number.
-    pub fn release(&self) -> u64 {
-        self.view.manifest().release
+    /// The release.
+    pub fn manifest(&self) -> &Manifest {
+        self.view.manifest()
     }
 
     /// The table `schema.name` of the release, as far as the principal may read it; `None` when
@@ -118,7 +118,7 @@ impl<'a> Past<'a> {
 
     async fn released(&self, layer: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let path = format!("{layer}/{name}");
-        match self.view.manifest().tables.get(&path) {
+        match self.manifest().tables.get(&path) {
             Some(pinned) => {
                 granted(self.hub, self.principal, &path, &format!("{layer}.{name}"), pinned).await
             }

@@ -2,6 +2,7 @@
 //! one before, never a mixture.
 
 pub mod as_of;
+pub mod change;
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;

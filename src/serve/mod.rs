@@ -1,6 +1,7 @@
 //! Room 6: answers queries against one release, for one principal, under policy. Never writes data.
 
 mod chain;
+pub mod compare;
 mod dialect;
 mod draft;
 pub mod fault;

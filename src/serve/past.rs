@@ -76,8 +76,8 @@ impl Past {
             if *place.catalog != *CATALOG {
                 return Err(unknown());
             }
-            let past = enforce::Past::open(hub, principal, release).await?;
-            let provider = past.table(&place.schema, &place.table).await?.ok_or_else(unknown)?;
+            let granted = enforce::Granted::open(hub, principal, release).await?;
+            let provider = granted.table(&place.schema, &place.table).await?.ok_or_else(unknown)?;
             let pinned = TableReference::full(format!("{CATALOG}@{release}"), place.schema, place.table);
             tables.insert((name, version.to_string()), Table { name: pinned, provider });
         }
@@ -337,20 +337,20 @@ mod tests {
             "timestamp '2026-07-01 12:00:00' at time zone 'Europe/London'",
             expect!["2026-07-01T11:00:00Z"],
         );
-        check("'2026-03-31 17:00:00'", expect![""]);
-        check("'2026-03-31'", expect![""]);
-        check("date '2026-03-31'", expect![""]);
-        check("null", expect![""]);
-        check("cast(null as timestamp)", expect![""]);
-        check("12", expect![""]);
-        check("made_on", expect![""]);
-        check("a.made_on", expect![""]);
-        check("$1", expect![""]);
-        check("timestamp '2026-03-31 17:00:00' + $1", expect![""]);
-        check("(select now())", expect![""]);
-        check("random()", expect![""]);
-        check("timestamp 'yesterday'", expect![""]);
-        check("nonsense('x')", expect![""]);
+        check("'2026-03-31 17:00:00'", expect!["'2026-03-31 17:00:00' is not an instant with a time zone"]);
+        check("'2026-03-31'", expect!["'2026-03-31' is not an instant with a time zone"]);
+        check("date '2026-03-31'", expect!["'DATE '2026-03-31'' is not an instant"]);
+        check("null", expect!["'NULL' is not an instant"]);
+        check("cast(null as timestamp)", expect!["'CAST(NULL AS TIMESTAMP)' is not an instant"]);
+        check("12", expect!["'12' is not an instant"]);
+        check("made_on", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
+        check("a.made_on", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
+        check("$1", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
+        check("timestamp '2026-03-31 17:00:00' + $1", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
+        check("(select now())", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
+        check("random()", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
+        check("timestamp 'yesterday'", expect!["a value cannot be converted to the type asked for"]);
+        check("nonsense('x')", expect!["invalid function 'nonsense'"]);
     }
 
     #[test]

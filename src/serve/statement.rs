@@ -267,6 +267,7 @@ fn forces(principal: &Principal) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::arrow::array::StringArray;
 
     #[tokio::test]
     async fn a_statement_ends_with_an_error_at_its_limit() {
