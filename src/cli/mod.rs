@@ -8,6 +8,7 @@ pub mod init;
 pub mod preview;
 pub mod pull;
 pub mod query;
+pub mod releases;
 pub mod run;
 pub mod serve;
 pub mod status;
@@ -50,7 +51,7 @@ enum Command {
     Docs(preview::DocsArgs),
     /// Serve the releases over Arrow Flight SQL until stopped.
     Serve(serve::Args),
-    /// Run one statement against the current release.
+    /// Run one statement against the current release, or an earlier one.
     Query(query::Args),
     /// How fresh each force's data is.
     Status(status::StatusArgs),
@@ -59,7 +60,7 @@ enum Command {
     /// What the checks found, or the rows that fail them.
     Checks(checks::Args),
     /// The releases, newest first.
-    Releases(status::ReleasesArgs),
+    Releases(releases::Args),
     /// Manage the users of the project.
     User(user::Args),
 }
@@ -82,7 +83,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Status(args) => status::status(&project, args).await,
         Command::Quarantine(args) => status::quarantine(&project, args).await,
         Command::Checks(args) => checks::run(&project, args).await,
-        Command::Releases(args) => status::releases(&project, args).await,
+        Command::Releases(args) => releases::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }
 }

@@ -9,6 +9,7 @@
     reason = "tests fail loudly"
 )]
 
+mod as_of;
 mod check;
 mod checks;
 mod crash;

@@ -27,7 +27,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("policy", &["engine", "hub", "lake", "release", "state"]),
     ("project", &["connector", "engine", "model", "policy"]),
     ("release", &["lake"]),
-    ("serve", &["engine", "hub", "policy", "project", "state"]),
+    ("serve", &["engine", "hub", "policy", "project", "release", "state"]),
     ("state", &[]),
     ("telemetry", &[]),
 ];

@@ -77,6 +77,15 @@ impl Kind {
         }
     }
 
+    /// Whether the table tells of a release, so that it has a past; the others are the hub's diary,
+    /// which only grows.
+    pub fn belongs_to_release(self) -> bool {
+        match self {
+            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage => true,
+            Kind::Runs | Kind::Checks | Kind::Queries => false,
+        }
+    }
+
     /// The table's columns.
     pub fn schema(self) -> SchemaRef {
         let columns: &[(&str, Column)] = match self {
@@ -135,6 +144,11 @@ impl View {
         });
         let pii = tagged.collect();
         Self { lake, state, engine, manifest, principal, pii }
+    }
+
+    /// The release.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 }
 
