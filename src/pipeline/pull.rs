@@ -141,6 +141,7 @@ impl Pull<'_> {
             finished_at: Utc::now(),
             outcome: "succeeded",
             rows: None,
+            bytes: None,
             message: None,
         };
         let mut failure = None;

@@ -10,7 +10,7 @@ use crate::model::build::{self, Built, Content, Library};
 use crate::model::check::Finding;
 use crate::project::{Pipeline, Source};
 use crate::release::{self, Manifest};
-use crate::state::runs::{CheckRow, Step};
+use crate::state::runs::{CheckRow, NewRun, Step};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -55,7 +55,7 @@ pub async fn pull(
 ) -> Result<BTreeMap<String, String>> {
     let _lock = lock(hub)?;
     let run = new_run();
-    hub.state.begin_run(&run, "pull").await?;
+    hub.state.begin_run(&NewRun { run: &run, pipeline: "pull", slot: None, parent: None, epoch: 0 }).await?;
     let pulled: Result<Failures> = Pull { hub, run: &run, retries, wish, report }.sources(sources).await;
     let outcome = match &pulled {
         Ok(failures) if failures.is_empty() => "succeeded",
@@ -78,7 +78,9 @@ fn new_run() -> String {
 pub async fn run(hub: &Hub, pipeline: &Pipeline, report: &(dyn Fn(Event) + Send + Sync)) -> Result<Report> {
     let _lock = lock(hub)?;
     let run = new_run();
-    hub.state.begin_run(&run, &pipeline.name).await?;
+    hub.state
+        .begin_run(&NewRun { run: &run, pipeline: &pipeline.name, slot: None, parent: None, epoch: 0 })
+        .await?;
     let ended = stages(hub, &run, pipeline, report).await;
     match &ended {
         Ok(done) => {
@@ -227,6 +229,7 @@ async fn settle(
             finished_at,
             outcome: "succeeded",
             rows: Some(step.rows),
+            bytes: None,
             message: None,
         };
         hub.state.record_step(run, &step).await?;
@@ -278,6 +281,7 @@ async fn record_failure(
         finished_at: Utc::now(),
         outcome: "failed",
         rows: None,
+        bytes: None,
         message: Some(why.to_string()),
     };
     hub.state.record_step(run, &step).await

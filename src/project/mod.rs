@@ -160,8 +160,10 @@ pub struct Hub {
     pub name: String,
     /// The lake's root folder, absolute.
     pub lake: PathBuf,
-    /// The SQLite file of the state database, absolute.
-    pub state: PathBuf,
+    /// The state database: SQLite or PostgreSQL.
+    pub state: Address,
+    /// How the state database is entered.
+    pub state_access: Access,
     /// Where Flight SQL listens: `127.0.0.1:32010`.
     pub flight: String,
     /// PEM files of the server's certificate chain and key, absolute.

@@ -19,6 +19,7 @@ mod hub;
 mod path;
 mod pull;
 mod pulled;
+mod state;
 mod store;
 mod support;
 mod tidy;
