@@ -23,6 +23,7 @@ mod source;
 mod tables;
 
 pub use library::{Library, builtin};
+pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
 
@@ -95,11 +96,11 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
         .map_err(|error| found.whole(FILE, 1, error.to_string(), ()))
         .ok()?;
 
-    let pipelines = search.files("pipelines/", "toml", found);
-    let pipeline =
-        |(name, doc): (&String, &&Doc)| (name.clone(), pipeline::check(name, doc, &sources, found));
-    let pipelines = pipelines.iter().map(pipeline).collect();
-    let models = order.iter().map(|index| drafts[*index].model.clone()).collect();
+    let models: Vec<Model> = order.iter().map(|index| drafts[*index].model.clone()).collect();
+    let parts = pipeline::Parts { dir: &dir, sources: &sources, models: &models };
+    let pipelines = search.files("pipelines/", "toml", found).into_iter();
+    let pipelines =
+        pipelines.map(|(name, doc)| (name.clone(), pipeline::check(&name, doc, &parts, found))).collect();
     let staging = drafts.into_iter().map(|draft| draft.model).filter(|m| m.layer == Layer::Staging).collect();
     Some(Project { dir, hub, forces, sources, systems, staging, models, reference, pipelines, roles, users })
 }
@@ -318,17 +319,4 @@ pub struct Reference {
     pub columns: Vec<String>,
     /// Where it was found, as shown in messages.
     pub file: String,
-}
-
-/// What runs together.
-#[derive(Debug, Clone)]
-pub struct Pipeline {
-    /// The file's name.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// The sources to pull, by name.
-    pub sources: Vec<String>,
-    /// How often a source that fails is tried again within the run.
-    pub retries: u32,
 }

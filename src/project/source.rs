@@ -159,11 +159,14 @@ pub(super) fn file(dir: &Path, section: &mut Section<'_>, key: &'static str) -> 
 
 fn options(dir: &Path, section: &mut Section<'_>) -> BTreeMap<String, Setting> {
     let Some(mut options) = section.section("options") else { return BTreeMap::new() };
-    let setting = |(name, value): (String, Value<'_>)| match value {
-        Value::Text(text) => Some((name, Setting::Plain(text.value.into()))),
-        Value::Table(table) => Some((name.clone(), Setting::Secret(secret::reference(dir, &name, table)?))),
+    let setting = |(name, value): (Text<'_>, Value<'_>)| {
+        let setting = match value {
+            Value::Text(text) => Setting::Plain(text.value.into()),
+            Value::Table(table) => Setting::Secret(secret::reference(dir, name.value, table)?),
+        };
+        Some((name.value.into(), setting))
     };
-    options.all().into_iter().filter_map(setting).collect()
+    options.all("a text or a secret").into_iter().filter_map(setting).collect()
 }
 
 impl TlsMode {
