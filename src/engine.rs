@@ -5,6 +5,7 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::config::SpillCompression;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -41,7 +42,16 @@ impl Engine {
     /// Strings are read as Utf8 and not as views, so that a schema is the same in a plan, in a
     /// file and on the wire.
     pub fn context(&self) -> SessionContext {
-        let mut config = SessionConfig::new()
+        self.context_of(SessionConfig::new())
+    }
+
+    /// The same for plans that run beside others: each in `partitions` streams.
+    pub fn context_beside(&self, partitions: usize) -> SessionContext {
+        self.context_of(SessionConfig::new().with_target_partitions(partitions.max(1)))
+    }
+
+    fn context_of(&self, config: SessionConfig) -> SessionContext {
+        let mut config = config
             .with_information_schema(true)
             .with_create_default_catalog_and_schema(true)
             .with_default_catalog_and_schema(CATALOG, "conformed");
@@ -50,6 +60,7 @@ impl Engine {
         options.execution.parquet.schema_force_view_types = false;
         options.sql_parser.map_string_types_to_utf8view = false;
         options.optimizer.prefer_hash_join = true;
+        options.execution.spill_compression = SpillCompression::Lz4Frame;
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime))

@@ -1,5 +1,6 @@
 //! The command line: one file per command family, and the only place that prints.
 
+pub mod build;
 pub mod check;
 pub mod demo;
 pub mod init;
@@ -39,6 +40,8 @@ enum Command {
     Replay(pull::ReplayArgs),
     /// Pull, build, check and release.
     Run(run::Args),
+    /// Build, check and release what has been landed, without a pull.
+    Build(build::Args),
     /// Serve the releases over Arrow Flight SQL until stopped.
     Serve(serve::Args),
     /// Run one statement against the current release.
@@ -63,6 +66,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Pull(args) => pull::pull(&project, args).await,
         Command::Replay(args) => pull::replay(&project, args).await,
         Command::Run(args) => run::run(&project, args).await,
+        Command::Build(args) => build::run(&project, args).await,
         Command::Serve(args) => serve::run(&project, args).await,
         Command::Query(args) => query::run(&project, args).await,
         Command::Status(args) => status::status(&project, args).await,

@@ -4,7 +4,8 @@
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::pipeline::Event;
-use crate::pipeline::run::{Outcome, Report};
+use crate::pipeline::run::{Order, Outcome, Report};
+use crate::project::Pipeline;
 use crate::{pipeline, project};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -17,23 +18,40 @@ pub struct Args {
     /// The pipeline, a file in pipelines/.
     #[arg(default_value = "nightly")]
     pipeline: String,
+    /// Only this force: its sources are pulled and its tables built; the others stay as released.
+    #[arg(long)]
+    force: Option<String>,
 }
 
 pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
     let hub = Hub::open(project::load(project)?).await?;
-    let report = run_pipeline(&hub, &args.pipeline).await?;
+    let mut order = Order::of(pipeline_named(&hub, &args.pipeline)?);
+    order.choice.force = args.force;
+    shown(&hub, &order).await
+}
+
+/// Does what `order` asks for and prints the release.
+pub(super) async fn shown(hub: &Hub, order: &Order) -> Result<bool> {
+    let report = execute(hub, order).await?;
     println!("release {}", report.release.release);
     Ok(report.outcome == Outcome::Succeeded)
 }
 
 /// Runs the pipeline called `name`, showing progress on standard error.
 pub(super) async fn run_pipeline(hub: &Hub, name: &str) -> Result<Report> {
-    let pipeline = hub.project.pipelines.get(name).ok_or_else(|| {
+    execute(hub, &Order::of(pipeline_named(hub, name)?)).await
+}
+
+fn pipeline_named<'a>(hub: &'a Hub, name: &str) -> Result<&'a Pipeline> {
+    hub.project.pipelines.get(name).ok_or_else(|| {
         let known: Vec<&str> = hub.project.pipelines.keys().map(String::as_str).collect();
         Error::config(format!("there is no pipeline \"{name}\"")).hint(format!("known: {}", known.join(", ")))
-    })?;
+    })
+}
+
+async fn execute(hub: &Hub, order: &Order) -> Result<Report> {
     let progress = Progress::new();
-    let report = pipeline::run::run(hub, pipeline, &|event| progress.show(&event)).await;
+    let report = pipeline::run::execute(hub, order, &|event| progress.show(&event)).await;
     progress.finish();
     report
 }

@@ -43,7 +43,7 @@ pub struct ReleasesArgs {
 }
 
 pub(super) async fn status(project: &Path, args: StatusArgs) -> Result<bool> {
-    let sql = "select force, dataset, status, rows, quarantined_rows, as_of, release \
+    let sql = "select force, dataset, status, since, rows, quarantined_rows, as_of, release, why \
                from hub.coverage order by force, dataset";
     show(project, sql, &args.view).await
 }

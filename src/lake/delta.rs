@@ -17,8 +17,7 @@ use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
-use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt};
 use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use serde_json::Value;
@@ -42,8 +41,8 @@ const PROPERTIES: [(&str, &str); 4] = [
 /// A Delta table of the lake, which may not exist yet.
 #[derive(Debug, Clone)]
 pub struct Table {
-    name: String,
-    dir: PathBuf,
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
     /// The whole machine's files.
     machine: Arc<dyn ObjectStore>,
     /// Serialises this process's writers; other processes meet in the commit's put-if-absent.
@@ -126,44 +125,6 @@ impl Table {
         let snapshot = table.snapshot().map_err(|e| self.failed("read", e))?;
         let found = snapshot.snapshot().transaction_version(table.log_store().as_ref(), app).await;
         found.map_err(|e| self.failed("read", e))
-    }
-
-    /// What every commit recorded under `key` beside its data, newest first.
-    pub async fn recorded(&self, key: &str) -> Result<Vec<Value>> {
-        self.records(key).await?.try_collect().await
-    }
-
-    /// The newest record under `key` that `wanted` accepts.
-    pub async fn recorded_lately(&self, key: &str, wanted: impl Fn(&Value) -> bool) -> Result<Option<Value>> {
-        let mut records = self.records(key).await?;
-        while let Some(record) = records.try_next().await? {
-            if wanted(&record) {
-                return Ok(Some(record));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The records under `key`, newest first, read as they are asked for. Read from the log's own
-    /// files: delta-rs finds no history in a folder whose name must be escaped in a URL.
-    async fn records(&self, key: &str) -> Result<BoxStream<'_, Result<Value>>> {
-        let Some(table) = self.open(None).await? else { return Ok(stream::empty().boxed()) };
-        let (log, key) = (table.log_store(), key.to_string());
-        let newest = table.version().map_or(0, |number| number + 1);
-        let records = stream::iter((0..newest).rev()).then(move |number| {
-            let (log, key) = (Arc::clone(&log), key.clone());
-            async move {
-                let entry = log.read_commit_entry(number).await.map_err(|e| self.failed("read", e))?;
-                let entry = entry.unwrap_or_default();
-                let mut actions = serde_json::Deserializer::from_slice(&entry).into_iter::<Value>();
-                let recorded = actions.find_map(|action| match action {
-                    Ok(mut action) => action.get_mut("commitInfo")?.get_mut(&key).map(Value::take).map(Ok),
-                    Err(broken) => Some(Err(self.failed("read", broken))),
-                });
-                recorded.transpose()
-            }
-        });
-        Ok(records.try_filter_map(|record| async move { Ok(record) }).boxed())
     }
 
     /// Deletes files that were written and will not be committed. What cannot be deleted stays
@@ -289,7 +250,7 @@ impl Table {
         Ok(commit.await.map_err(|e| self.failed("commit", e))?.version())
     }
 
-    async fn open(&self, number: Option<u64>) -> Result<Option<DeltaTable>> {
+    pub(super) async fn open(&self, number: Option<u64>) -> Result<Option<DeltaTable>> {
         if !self.dir.join("_delta_log").is_dir() {
             return Ok(None);
         }
@@ -367,7 +328,11 @@ impl Table {
             .map_err(|()| Error::lake("the lake's folder is not an absolute path").at(self.dir.display()))
     }
 
-    fn failed(&self, what: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    pub(super) fn failed(
+        &self,
+        what: &str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
         Error::lake(format!("could not {what} the table")).at(&self.name).because(cause)
     }
 }

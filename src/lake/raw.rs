@@ -131,6 +131,13 @@ pub async fn last_load(lake: &Lake, place: &Place) -> Result<Option<Load>> {
     newest.map(|value| parsed(value, place)).transpose()
 }
 
+/// The newest version of raw at `place` and its newest load, without opening the version; `None`
+/// when nothing has been landed.
+pub fn head(lake: &Lake, place: &Place) -> Result<Option<(u64, Load)>> {
+    let Some((number, Some(record))) = lake.table(&place.table()).head(RECORDED)? else { return Ok(None) };
+    Ok(Some((number, parsed(record, place)?)))
+}
+
 fn parsed(value: Value, place: &Place) -> Result<Load> {
     serde_json::from_value(value)
         .map_err(|e| Error::lake("the record of a load cannot be read").at(place.table()).because(e))

@@ -1,71 +1,51 @@
 //! Runs models in dependency order into new files that belong to no version yet.
 
 use super::check::{self, Finding};
+use super::content::Content;
 use super::staging::{self, Bound};
 use super::{Model, Scope};
 use crate::engine::{Engine, lake_schema, to_schema};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::lake::delta::{DataFile, Version};
+use crate::lake::delta::Version;
 use crate::lake::snapshot::SnapshotTable;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What models are made from, apart from raw.
+/// What models are made from, apart from raw. Shared by the builds of all forces.
 #[derive(Debug)]
-pub struct Library<'a> {
+pub struct Library {
     /// The session factory.
-    pub engine: &'a Engine,
+    pub engine: Engine,
     /// Where the new files go.
-    pub lake: &'a Lake,
+    pub lake: Lake,
     /// Every staging mapping.
-    pub staging: &'a [Model],
+    pub staging: Vec<Model>,
     /// Conformed models and marts in dependency order.
-    pub models: &'a [Model],
+    pub models: Vec<Model>,
     /// One bound source without raw tables for each system, for mappings that no source uses.
     pub systems: Vec<Bound>,
     /// Code lists, by name.
     pub reference: BTreeMap<String, Arc<Version>>,
 }
 
-/// The content of a table, whether committed or not.
-#[derive(Debug, Clone)]
-pub struct Content {
-    /// The table's columns, without `force`.
-    pub schema: SchemaRef,
-    /// Whether it is partitioned by force.
-    pub by_force: bool,
-    /// The folder that the files' paths are relative to.
-    pub dir: PathBuf,
-    /// The files.
-    pub files: Vec<DataFile>,
-}
-
-impl Content {
-    /// The content of a committed version.
-    pub fn of(version: &Version) -> Self {
-        let columns = version.schema.fields().iter();
-        let columns = columns.filter(|f| !(version.by_force && f.name() == crate::lake::delta::FORCE));
-        let schema = datafusion::arrow::datatypes::Schema::new(columns.cloned().collect::<Vec<_>>());
-        Self {
-            schema: Arc::new(schema),
-            by_force: version.by_force,
-            dir: version.dir.clone(),
-            files: version.files.clone(),
-        }
-    }
-
-    /// The content as a table.
-    pub fn table(&self) -> Arc<SnapshotTable> {
-        let Self { schema, by_force, dir, files } = self.clone();
-        Arc::new(SnapshotTable::new(schema, by_force, dir, files))
-    }
+/// What is to be built: for one force, or for the hub.
+#[derive(Debug)]
+pub struct Job {
+    /// The force's code; `None` for the hub-scope models.
+    pub force: Option<String>,
+    /// The force's sources with their raw tables; the models see no others.
+    pub sources: Vec<Bound>,
+    /// The models to run, `layer.name`.
+    pub wanted: BTreeSet<String>,
+    /// The content of the tables that they read and that are not built anew.
+    pub kept: BTreeMap<String, Content>,
+    /// In how many streams each plan runs.
+    pub partitions: usize,
 }
 
 /// What one build made.
@@ -86,6 +66,8 @@ pub struct Step {
     pub model: String,
     /// Rows made.
     pub rows: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
     /// How long it took.
     pub took: Duration,
 }
@@ -101,29 +83,38 @@ impl Built {
     }
 }
 
-/// Runs every force-scope model for `force`, which sees the rows of `sources` and no others, and
-/// checks the result.
-pub async fn force(library: &Library<'_>, force: &str, sources: &[Bound]) -> Result<Built> {
-    let context = library.context()?;
-    library.register_staging(&context, sources).await?;
-    let models: Vec<&Model> = library.models.iter().filter(|m| m.scope == Scope::Force).collect();
-    library.run(&context, &models, Some(force)).await
-}
-
-/// Runs every hub-scope model over `tables`, the content of the force-scope models.
-pub async fn hub(library: &Library<'_>, tables: &BTreeMap<String, Content>) -> Result<Built> {
-    let context = library.context()?;
-    for (name, content) in tables {
-        register_content(&context, name, content)?;
+impl Library {
+    /// Runs the wanted models of `job` and checks what they made. When one of them cannot be run,
+    /// nothing of the job stays behind.
+    pub async fn build(&self, job: &Job) -> Result<Built> {
+        let scope = if job.force.is_some() { Scope::Force } else { Scope::Hub };
+        let wanted = |m: &&Model| m.scope == scope && job.wanted.contains(&m.table());
+        let models: Vec<&Model> = self.models.iter().filter(wanted).collect();
+        let context = self.context(job.partitions)?;
+        self.register_staging(&context, &job.sources, &models).await?;
+        for (name, content) in &job.kept {
+            register_content(&context, name, content)?;
+        }
+        let mut built = Built::default();
+        match self.run(&context, &models, job.force.as_deref(), &mut built).await {
+            Ok(()) => Ok(built),
+            Err(error) => {
+                self.discard(&built.tables).await;
+                Err(error)
+            }
+        }
     }
-    let models: Vec<&Model> = library.models.iter().filter(|m| m.scope == Scope::Hub).collect();
-    library.run(&context, &models, None).await
-}
 
-impl Library<'_> {
+    /// Deletes the files of tables that will not be released.
+    pub async fn discard(&self, tables: &BTreeMap<String, Content>) {
+        for (name, content) in tables {
+            self.lake.table(&name.replace('.', "/")).discard(&content.files).await;
+        }
+    }
+
     /// A session with the code lists and empty layers.
-    fn context(&self) -> Result<SessionContext> {
-        let context = self.engine.context();
+    fn context(&self, partitions: usize) -> Result<SessionContext> {
+        let context = self.engine.context_beside(partitions);
         for layer in ["staging", "conformed", "marts"] {
             staging::register(&context, layer, Arc::new(MemorySchemaProvider::new()))?;
         }
@@ -137,17 +128,24 @@ impl Library<'_> {
         Ok(context)
     }
 
-    /// Registers every staging table: the union over `sources`, empty where none maps it.
-    async fn register_staging(&self, context: &SessionContext, sources: &[Bound]) -> Result<()> {
+    /// Registers every staging table that `models` read: the union over `sources`, empty where none
+    /// maps it.
+    async fn register_staging(
+        &self,
+        context: &SessionContext,
+        sources: &[Bound],
+        models: &[&Model],
+    ) -> Result<()> {
+        let read = |m: &&Model| models.iter().any(|model| model.reads.contains(&m.table()));
         let mut mappings: BTreeMap<&str, Vec<&Model>> = BTreeMap::new();
-        for model in self.staging {
+        for model in self.staging.iter().filter(read) {
             mappings.entry(&model.name).or_default().push(model);
         }
         for (name, models) in mappings {
             let mut plans = Vec::new();
             for bound in sources {
                 for model in models.iter().filter(|m| m.system.as_deref() == Some(bound.system.as_str())) {
-                    plans.push(staging::mapping(self.engine, model, bound).await?);
+                    plans.push(staging::mapping(&self.engine, model, bound).await?);
                 }
             }
             let table = match plans.is_empty() {
@@ -158,7 +156,7 @@ impl Library<'_> {
                         Some((model, bound))
                     });
                     let Some((model, bound)) = unused else { continue };
-                    staging::empty(&staging::mapping(self.engine, model, bound).await?)?
+                    staging::empty(&staging::mapping(&self.engine, model, bound).await?)?
                 }
             };
             let registered = context.register_table(format!("staging.{name}"), table);
@@ -167,21 +165,26 @@ impl Library<'_> {
         Ok(())
     }
 
-    async fn run(&self, context: &SessionContext, models: &[&Model], force: Option<&str>) -> Result<Built> {
-        let mut built = Built::default();
+    async fn run(
+        &self,
+        context: &SessionContext,
+        models: &[&Model],
+        force: Option<&str>,
+        built: &mut Built,
+    ) -> Result<()> {
         for model in models {
             let started = Instant::now();
             let content = self.write(context, model, force).await?;
             register_content(context, &model.table(), &content)?;
-            let rows = content.files.iter().map(|f| f.rows).sum();
-            built.steps.push(Step { model: model.table(), rows, took: started.elapsed() });
+            let (rows, bytes) = (content.rows(), content.bytes());
+            built.steps.push(Step { model: model.table(), rows, bytes, took: started.elapsed() });
             built.tables.insert(model.table(), content);
         }
         // After all models, because a check may relate to a table that the model does not read.
         for model in models {
             built.findings.extend(check::run(context, model).await?);
         }
-        Ok(built)
+        Ok(())
     }
 
     async fn write(&self, context: &SessionContext, model: &Model, force: Option<&str>) -> Result<Content> {

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod check;
+pub mod content;
 pub mod graph;
 pub mod header;
 pub mod staging;

@@ -1,34 +1,35 @@
 //! Code lists: CSV text of the project as tables of the lake, so that a release pins them too.
 
+use super::inputs::Inputs;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::lake::delta::{Change, Commit, Version};
+use crate::lake::delta::{Change, Commit};
 use crate::project::Reference;
-use crate::release::{Manifest, hex};
+use crate::release::{Manifest, RowsOf, TableVersion};
 use datafusion::arrow::csv::ReaderBuilder;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use futures::stream;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Lands every code list whose text is not the released one; returns the version and the text's
-/// SHA-256 of each.
+/// Lands every code list whose text is not the released one; returns what a release pins of each.
 pub(super) async fn land(
     hub: &Hub,
+    inputs: &Inputs,
     previous: Option<&Manifest>,
-) -> Result<BTreeMap<String, (Arc<Version>, String)>> {
+) -> Result<BTreeMap<String, TableVersion>> {
     let mut landed = BTreeMap::new();
     for list in hub.project.reference.values() {
         let name = format!("reference/{}", list.name);
-        let sha256 = hex(&Sha256::digest(list.csv.as_bytes()));
+        let sha256 = inputs.lists.get(&list.name);
         let released = previous.and_then(|p| p.tables.get(&name));
-        let released = released.filter(|t| t.sha256.as_deref() == Some(sha256.as_str()));
+        let released = released.filter(|t| t.sha256.as_ref() == sha256);
         let version = match released {
             Some(released) => released.version,
             None => write(hub, list, &name).await?,
         };
-        landed.insert(list.name.clone(), (hub.lake.version(&name, version).await?, sha256));
+        let pinned = TableVersion { version, rows_of: RowsOf::Nobody, sha256: sha256.cloned() };
+        landed.insert(list.name.clone(), pinned);
     }
     Ok(landed)
 }

@@ -154,6 +154,18 @@ pub struct Project {
     pub users: BTreeMap<String, User>,
 }
 
+impl Project {
+    /// How old the newest data of each dataset may be: the least that a pipeline allows.
+    pub fn fresh(&self) -> BTreeMap<&str, Duration> {
+        let mut fresh = BTreeMap::new();
+        for (name, age) in self.pipelines.values().flat_map(|pipeline| &pipeline.fresh) {
+            let least = fresh.entry(name.as_str()).or_insert(*age);
+            *least = (*least).min(*age);
+        }
+        fresh
+    }
+}
+
 /// `[hub]` and `[serve]` of `muster.toml`.
 #[derive(Debug, Clone)]
 pub struct Hub {

@@ -70,6 +70,12 @@ impl Schedule {
         let next = self.cron.find_next_occurrence(&at.with_timezone(&self.zone), false);
         next.ok().map(|next| next.with_timezone(&Utc))
     }
+
+    /// The last slot before an instant, by the same rule; `None`: there was none.
+    pub fn before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let last = self.cron.find_previous_occurrence(&at.with_timezone(&self.zone), false);
+        last.ok().map(|last| last.with_timezone(&Utc))
+    }
 }
 
 /// The expression and its zone.

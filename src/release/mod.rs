@@ -12,7 +12,6 @@ const FOLDER: &str = "releases";
 
 /// An immutable, numbered set of table versions, with the status of every force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The release's number, from 1, without gaps.
     pub release: u64,
@@ -20,19 +19,26 @@ pub struct Manifest {
     pub published_at: i64,
     /// The run that made it.
     pub run: String,
+    /// The epoch of the lease that the run held. Epochs only rise, so a run whose lease was taken
+    /// over while it slept cannot publish after the one that took it.
+    #[serde(default)]
+    pub epoch: u64,
+    /// The SHA-256 of the models' SQL as it was, kept in the lake as `code/<sha256>.json`.
+    #[serde(default)]
+    pub code: String,
     /// The SHA-256 of the previous manifest's bytes; null for the first.
     pub previous: Option<String>,
     /// Every released table: its path in the lake → its version.
     pub tables: BTreeMap<String, TableVersion>,
     /// Every force of the project.
     pub forces: BTreeMap<String, ForceStatus>,
-    /// What the hub-scope models were made from.
-    pub hub_fingerprint: String,
+    /// The hub-scope tables: `marts.supplier_overlap` → what they hold.
+    #[serde(default)]
+    pub hub: BTreeMap<String, Dataset>,
 }
 
 /// One table of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TableVersion {
     /// The Delta version.
     pub version: u64,
@@ -59,16 +65,17 @@ pub enum RowsOf {
 
 /// How good a force's data is in a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ForceStatus {
-    /// The state of all its tables.
+    /// The state of all its tables together.
     pub status: Status,
     /// Why, when it is not fresh.
     pub why: Option<String>,
     /// Since when it has not been fresh, microseconds since 1970.
     pub since: Option<i64>,
-    /// What its tables were made from: versions of raw, code lists, SQL, contracts.
-    pub fingerprint: String,
+    /// What the tables would have been made from that a check blocks: the same inputs would be
+    /// blocked again.
+    #[serde(default)]
+    pub blocked: Option<String>,
     /// The sources that could not be read when they were last pulled, and why.
     #[serde(default)]
     pub unread: BTreeMap<String, String>,
@@ -91,6 +98,10 @@ pub enum Status {
 }
 
 impl Status {
+    fn fresh() -> Self {
+        Status::Fresh
+    }
+
     /// The word in tables and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -102,16 +113,62 @@ impl Status {
     }
 }
 
-/// What one of a force's tables holds.
+/// One table of a force, or one of hub scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Dataset {
+    /// How good it is.
+    #[serde(default = "Status::fresh")]
+    pub status: Status,
+    /// Why, when it is not fresh.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// Since when it has not been fresh, microseconds since 1970.
+    #[serde(default)]
+    pub since: Option<i64>,
     /// Rows.
     pub rows: u64,
+    /// Rows that the sources of the entities behind it last had, good and bad.
+    #[serde(default)]
+    pub received_rows: u64,
     /// Rows of the entities behind it that are in quarantine.
     pub quarantined_rows: u64,
     /// When the newest load behind it was committed, microseconds since 1970.
     pub as_of: Option<i64>,
+    /// What it was made from.
+    #[serde(default)]
+    pub basis: Basis,
+}
+
+/// Everything that decides what a table holds, each part as a hash over all that the table is made
+/// from directly and through other tables: the same basis makes the same rows, and two tables of
+/// different basis differ because of the parts that differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The program's version: an upgrade may change what SQL means.
+    pub program: String,
+    /// The statements and checks.
+    pub sql: String,
+    /// The contracts of the entities.
+    pub contracts: String,
+    /// The code lists.
+    pub reference: String,
+    /// The loads.
+    pub data: String,
+}
+
+impl Basis {
+    /// The parts in which the two differ, in words: `data`, `contract`, `sql`, `reference`,
+    /// `program`.
+    pub fn differs(&self, other: &Self) -> Vec<&'static str> {
+        let parts = [
+            ("data", self.data == other.data),
+            ("contract", self.contracts == other.contracts),
+            ("sql", self.sql == other.sql),
+            ("reference", self.reference == other.reference),
+            ("program", self.program == other.program),
+        ];
+        parts.into_iter().filter(|(_, same)| !same).map(|(part, _)| part).collect()
+    }
 }
 
 impl Manifest {
@@ -119,7 +176,8 @@ impl Manifest {
     pub fn same_content(&self, other: &Self) -> bool {
         self.tables == other.tables
             && self.forces == other.forces
-            && self.hub_fingerprint == other.hub_fingerprint
+            && self.hub == other.hub
+            && self.code == other.code
     }
 }
 

@@ -177,6 +177,14 @@ impl State {
         transaction.commit().await.map_err(failed)
     }
 
+    /// Ends the runs that died: those that began under an older epoch and have no end. Only the
+    /// holder of `epoch` may ask.
+    pub async fn end_dead_runs(&self, epoch: u64) -> Result<u64> {
+        let sql = "update runs set outcome = 'failed', finished_at = $1 where outcome = 'running' and epoch < $2";
+        let update = query(sql).bind(Utc::now().timestamp_micros()).bind(whole(epoch));
+        update.execute(self.pool()).await.map(|done| done.rows_affected()).map_err(failed)
+    }
+
     /// Records how `run` ended, and the release it published.
     pub async fn finish_run(&self, run: &str, outcome: &str, release: Option<u64>) -> Result<()> {
         let sql = "update runs set finished_at = $1, outcome = $2, release = $3 where run = $4";

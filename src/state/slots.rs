@@ -1,4 +1,5 @@
-//! Which scheduled instants have been taken, so that each one is run once, by whoever is first.
+//! Which scheduled instants have been taken and which alarms raised, so that each one is run or
+//! raised once, by whoever is first.
 
 use super::{State, instant};
 use crate::error::{Error, Result};
@@ -25,19 +26,18 @@ impl Fate {
 }
 
 impl State {
-    /// The last slot of `pipeline` under `schedule`, or when that schedule was first seen: only
-    /// what comes after it is due. `now` counts when it is seen for the first time.
-    pub async fn last_slot(
-        &self,
-        pipeline: &str,
-        schedule: &str,
-        now: DateTime<Utc>,
-    ) -> Result<DateTime<Utc>> {
-        let seen = "insert into schedules (pipeline, schedule, since) values ($1, $2, $3) \
-                    on conflict (pipeline) do update set schedule = excluded.schedule, since = excluded.since \
-                    where schedules.schedule <> excluded.schedule";
-        let seen = sqlx::query(seen).bind(pipeline).bind(schedule).bind(now.timestamp_micros());
-        seen.execute(self.pool()).await.map_err(failed)?;
+    /// Says that `schedule` is the one of `pipeline`, at the start of whoever follows it. A new one
+    /// begins `now`: slots before that are nobody's.
+    pub async fn follow(&self, pipeline: &str, schedule: &str, now: DateTime<Utc>) -> Result<()> {
+        let follow = "insert into schedules (pipeline, schedule, since) values ($1, $2, $3) \
+                      on conflict (pipeline) do update set schedule = excluded.schedule, since = excluded.since \
+                      where schedules.schedule <> excluded.schedule";
+        let follow = sqlx::query(follow).bind(pipeline).bind(schedule).bind(now.timestamp_micros());
+        follow.execute(self.pool()).await.map(drop).map_err(failed)
+    }
+
+    /// The last slot of `pipeline`, or when its schedule began: only what comes after is due.
+    pub async fn last_slot(&self, pipeline: &str) -> Result<DateTime<Utc>> {
         let last = "select since, (select max(slot) from slots where slots.pipeline = $1) as last \
                     from schedules where pipeline = $1";
         let row = sqlx::query(last).bind(pipeline).fetch_one(self.pool()).await.map_err(failed)?;
@@ -67,8 +67,15 @@ impl State {
         let done = take.execute(self.pool()).await.map_err(failed)?;
         Ok(done.rows_affected() == 1)
     }
+
+    /// Whether nobody has raised this alarm before.
+    pub async fn first_alarm(&self, alarm: &str) -> Result<bool> {
+        let raise = "insert into alarms (alarm, raised_at) values ($1, $2) on conflict (alarm) do nothing";
+        let raise = sqlx::query(raise).bind(alarm).bind(Utc::now().timestamp_micros());
+        Ok(raise.execute(self.pool()).await.map_err(failed)?.rows_affected() == 1)
+    }
 }
 
 fn failed(cause: sqlx::Error) -> Error {
-    Error::internal("a slot could not be taken in the state database").because(cause)
+    Error::internal("a slot or an alarm could not be recorded in the state database").because(cause)
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::lake::delta::Version;
 use crate::lake::raw::{self, Place};
 use crate::policy::roles::Forces;
-use crate::release::{self, RowsOf};
+use crate::release::{self, Dataset, RowsOf};
 use datafusion::arrow::array::{
     Array, ArrayRef, Int64Array, ListArray, StringArray, TimestampMicrosecondArray,
 };
@@ -61,7 +61,10 @@ pub(super) const COVERAGE: &[(&str, Column)] = &[
     ("force", Column::Text),
     ("dataset", Column::Text),
     ("status", Column::Text),
+    ("since", Column::Instant),
+    ("why", Column::Text),
     ("rows", Column::Int),
+    ("received_rows", Column::Int),
     ("quarantined_rows", Column::Int),
     ("release", Column::Int),
     ("as_of", Column::Instant),
@@ -236,23 +239,30 @@ pub(super) async fn releases(view: &View, forces: &Forces) -> Result<RecordBatch
 }
 
 pub(super) fn coverage(view: &View, forces: &Forces) -> Result<RecordBatch> {
+    let release = view.manifest.release;
+    let row = |force: Option<&str>, name: &str, dataset: &Dataset| {
+        vec![
+            Cell::Text(force.map(str::to_string)),
+            Cell::from(name),
+            Cell::from(dataset.status.as_str()),
+            Cell::Instant(dataset.since),
+            Cell::Text(dataset.why.clone()),
+            Cell::from(dataset.rows),
+            Cell::from(dataset.received_rows),
+            Cell::from(dataset.quarantined_rows),
+            Cell::from(release),
+            Cell::Instant(dataset.as_of),
+        ]
+    };
     let mut rows = Vec::new();
     for (force, status) in view.manifest.forces.iter().filter(|(force, _)| forces.contains(force)) {
-        for (name, dataset) in &status.datasets {
-            // What a principal may not read has no coverage for them either.
-            if view.principal.forces_for(name).is_none_or(|granted| !granted.contains(force)) {
-                continue;
-            }
-            rows.push(vec![
-                Cell::from(force.as_str()),
-                Cell::from(name.as_str()),
-                Cell::from(status.status.as_str()),
-                Cell::from(dataset.rows),
-                Cell::from(dataset.quarantined_rows),
-                Cell::from(view.manifest.release),
-                Cell::Instant(dataset.as_of),
-            ]);
-        }
+        // What a principal may not read has no coverage for them either.
+        let granted =
+            |name: &&String| view.principal.forces_for(name).is_some_and(|granted| granted.contains(force));
+        let datasets = status.datasets.iter().filter(|(name, _)| granted(name));
+        rows.extend(datasets.map(|(name, dataset)| row(Some(force), name, dataset)));
     }
+    let of_hub = view.manifest.hub.iter().filter(|(name, _)| view.principal.may_read_hub_table(name));
+    rows.extend(of_hub.map(|(name, dataset)| row(None, name, dataset)));
     batch(Kind::Coverage, &rows)
 }
