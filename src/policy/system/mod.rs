@@ -81,8 +81,8 @@ impl Kind {
     /// which only grows.
     pub fn belongs_to_release(self) -> bool {
         match self {
-            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage => true,
-            Kind::Runs | Kind::Checks | Kind::Queries => false,
+            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage | Kind::Lineage => true,
+            Kind::Runs | Kind::Checks | Kind::CheckFailures | Kind::Queries => false,
         }
     }
 
