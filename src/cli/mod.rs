@@ -7,6 +7,7 @@ pub mod init;
 pub mod pull;
 pub mod query;
 pub mod run;
+pub mod runs;
 pub mod serve;
 pub mod status;
 pub mod user;
@@ -52,6 +53,8 @@ enum Command {
     Quarantine(status::QuarantineArgs),
     /// The releases, newest first.
     Releases(status::ReleasesArgs),
+    /// What ran and how it ended; with a run's name, what each of its steps did.
+    Runs(runs::Args),
     /// Manage the users of the project.
     User(user::Args),
 }
@@ -72,6 +75,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Status(args) => status::status(&project, args).await,
         Command::Quarantine(args) => status::quarantine(&project, args).await,
         Command::Releases(args) => status::releases(&project, args).await,
+        Command::Runs(args) => runs::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Who looks, and in what form.
 #[derive(Debug, clap::Args)]
-struct View {
+pub struct View {
     /// See what this user of the project sees.
     #[arg(long)]
     user: Option<String>,
@@ -69,7 +69,7 @@ pub(super) async fn releases(project: &Path, args: ReleasesArgs) -> Result<bool>
 }
 
 /// The same road as `muster query`, so that these commands are recorded and under policy too.
-async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
+pub(super) async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
     let args = query::Args {
         sql: sql.to_string(),
         user: view.user.clone(),

@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use tracing::{Instrument, info_span};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +131,7 @@ pub async fn attempt(
     let new = NewRun { run: &run, pipeline: &order.name, slot: order.slot, parent: None, epoch: 0 };
     hub.state.begin_run(&new).await?;
     let stages = Stages { hub, run: &run, order, selected, report };
-    let ended = order.limits.run(stages.all()).await;
+    let ended = order.limits.run(stages.all()).instrument(info_span!("run", muster.run = run, muster.pipeline = order.name)).await;
     match &ended {
         Ok(done) => {
             let outcome = match done.outcome {
@@ -190,7 +191,8 @@ impl Stages<'_> {
             return Ok(Report { outcome, release: previous.clone() });
         }
         code::keep(hub, &manifest.code).await?;
-        release::publish(&hub.lake, &manifest).await?;
+        let span = info_span!("release", muster.run = run, muster.release = manifest.release);
+        release::publish(&hub.lake, &manifest).instrument(span).await?;
         report(Event::Released { release: manifest.release });
         Ok(Report { outcome, release: manifest })
     }

@@ -19,6 +19,7 @@ mod hub;
 mod path;
 mod pull;
 mod pulled;
+mod schedule;
 mod state;
 mod store;
 mod support;

@@ -23,12 +23,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("lake", &["engine"]),
     ("landing", &["connector", "lake"]),
     ("model", &["connector", "engine", "lake"]),
-    ("pipeline", &["connector", "engine", "hub", "lake", "landing", "model", "project", "release", "state"]),
+    ("pipeline", &["connector", "engine", "hub", "lake", "landing", "model", "project", "release", "state", "telemetry"]),
     ("policy", &["engine", "hub", "lake", "release", "state"]),
     ("project", &["connector", "engine", "model", "policy"]),
     ("release", &["lake"]),
-    ("serve", &["engine", "hub", "policy", "project", "state"]),
-    ("state", &["project"]),
+    ("serve", &["engine", "hub", "policy", "project", "state", "telemetry"]),
+    ("state", &["project", "telemetry"]),
     ("telemetry", &[]),
 ];
 

@@ -19,7 +19,9 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::TableType;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The system tables; a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +31,10 @@ pub enum Kind {
     /// One row per row that breaks its contract and reason. Its columns `raw` and `detail` hold
     /// what the source sent, and are null without the grant `quarantine.<entity>`.
     Quarantine,
-    /// One row per step of a run.
+    /// One row per run.
     Runs,
+    /// One row per step of a run.
+    Steps,
     /// One row per run, force and check.
     Checks,
     /// One row per release and force.
@@ -43,10 +47,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Loads,
         Kind::Quarantine,
         Kind::Runs,
+        Kind::Steps,
         Kind::Checks,
         Kind::Releases,
         Kind::Coverage,
@@ -59,6 +64,7 @@ impl Kind {
             Kind::Loads => "loads",
             Kind::Quarantine => "quarantine",
             Kind::Runs => "runs",
+            Kind::Steps => "steps",
             Kind::Checks => "checks",
             Kind::Releases => "releases",
             Kind::Coverage => "coverage",
@@ -74,6 +80,7 @@ impl Kind {
             Kind::Releases => rows::RELEASES,
             Kind::Coverage => rows::COVERAGE,
             Kind::Runs => record::RUNS,
+            Kind::Steps => record::STEPS,
             Kind::Checks => record::CHECKS,
             Kind::Queries => record::QUERIES,
         };
@@ -108,13 +115,16 @@ pub struct View {
     engine: Engine,
     manifest: Manifest,
     principal: Principal,
+    /// How old the newest data of a dataset may be.
+    fresh: BTreeMap<String, Duration>,
 }
 
 impl View {
     /// The hub as `principal` sees it in one release.
     pub fn new(hub: &Hub, manifest: Manifest, principal: Principal) -> Self {
         let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
-        Self { lake, state, engine, manifest, principal }
+        let fresh = hub.project.fresh().into_iter().map(|(name, age)| (name.to_string(), age)).collect();
+        Self { lake, state, engine, manifest, principal, fresh }
     }
 }
 
@@ -157,6 +167,7 @@ impl TableProvider for SystemTable {
             Kind::Releases => rows::releases(view, forces).await,
             Kind::Coverage => rows::coverage(view, forces),
             Kind::Runs => record::runs(view, forces).await,
+            Kind::Steps => record::steps(view, forces).await,
             Kind::Checks => record::checks(view, forces).await,
             Kind::Queries => record::queries(view, forces).await,
         };
