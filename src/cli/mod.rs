@@ -10,6 +10,7 @@ pub mod pull;
 pub mod query;
 pub mod releases;
 pub mod run;
+pub mod runs;
 pub mod serve;
 pub mod status;
 pub mod user;
@@ -61,6 +62,8 @@ enum Command {
     Checks(checks::Args),
     /// The releases, newest first.
     Releases(releases::Args),
+    /// What ran and how it ended; with a run's name, what each of its steps did.
+    Runs(runs::Args),
     /// Manage the users of the project.
     User(user::Args),
 }
@@ -84,6 +87,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Quarantine(args) => status::quarantine(&project, args).await,
         Command::Checks(args) => checks::run(&project, args).await,
         Command::Releases(args) => releases::run(&project, args).await,
+        Command::Runs(args) => runs::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }
 }

@@ -57,6 +57,7 @@ impl Hub {
             state: Address::Sqlite(dir.join("state.db")),
             state_access: Access::default(),
             flight: "127.0.0.1:32010".into(),
+            metrics: None,
             tls: None,
         }
     }
@@ -79,20 +80,21 @@ fn hub(dir: &Path, mut section: Section<'_>) -> Hub {
         hub.state = self::state(dir, &section, &state).unwrap_or(hub.state);
     }
     hub.state_access = state_access(dir, &mut section, &hub.state);
-    if let Some(flight) = section.text("flight") {
-        let port = flight.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-        if port.is_none() {
-            section.problem(
-                flight.span.clone(),
-                "not an address and port",
-                "for example \"127.0.0.1:32010\"",
-            );
-        }
-        hub.flight = flight.value.into();
-    }
+    hub.flight = listener(&mut section, "flight", "127.0.0.1:32010").unwrap_or(hub.flight);
+    hub.metrics = listener(&mut section, "metrics", "127.0.0.1:9464");
     hub.tls = section.section("tls").and_then(|tls| self::tls(dir, tls));
     section.finish();
     hub
+}
+
+/// The address and port of a key.
+fn listener(section: &mut Section<'_>, key: &'static str, example: &str) -> Option<String> {
+    let text = section.text(key)?;
+    let port = text.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() {
+        section.problem(text.span, "not an address and port", format!("for example \"{example}\""));
+    }
+    Some(text.value.into())
 }
 
 fn state(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {

@@ -182,6 +182,8 @@ pub struct Hub {
     pub state_access: Access,
     /// Where Flight SQL listens: `127.0.0.1:32010`.
     pub flight: String,
+    /// Where numbers for Prometheus are served, if anywhere: `127.0.0.1:9464`.
+    pub metrics: Option<String>,
     /// PEM files of the server's certificate chain and key, absolute.
     pub tls: Option<Tls>,
 }
