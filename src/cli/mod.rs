@@ -11,6 +11,7 @@ pub mod run;
 pub mod serve;
 pub mod status;
 pub mod user;
+pub mod vacuum;
 
 use crate::error::Result;
 use clap::{Parser, Subcommand};
@@ -55,6 +56,10 @@ enum Command {
     Checks(checks::Args),
     /// The releases, newest first.
     Releases(status::ReleasesArgs),
+    /// Give up the releases that are no longer kept, and delete what only they need.
+    Vacuum(vacuum::VacuumArgs),
+    /// Rewrite many small files of a table into few; no answer changes.
+    Compact(vacuum::CompactArgs),
     /// Manage the users of the project.
     User(user::Args),
 }
@@ -76,6 +81,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Quarantine(args) => status::quarantine(&project, args).await,
         Command::Checks(args) => checks::run(&project, args).await,
         Command::Releases(args) => status::releases(&project, args).await,
+        Command::Vacuum(args) => vacuum::vacuum(&project, args).await,
+        Command::Compact(args) => vacuum::compact(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }
 }

@@ -11,6 +11,7 @@ pub mod pull;
 mod reference;
 mod replay;
 pub mod run;
+pub mod upkeep;
 
 pub use plan::Choice;
 pub use replay::{Replayed, replay};

@@ -23,6 +23,7 @@ mod pulled;
 mod store;
 mod support;
 mod tidy;
+mod upkeep;
 
 /// Private database servers, shared with the conformance suite of the transports.
 #[allow(dead_code, reason = "the suite needs more of them")]

@@ -25,7 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &["connector", "engine", "lake"]),
     ("pipeline", &["connector", "engine", "hub", "lake", "landing", "model", "project", "release", "state"]),
     ("policy", &["engine", "hub", "lake", "release", "state"]),
-    ("project", &["connector", "engine", "model", "policy"]),
+    ("project", &["connector", "engine", "model", "policy", "release"]),
     ("release", &["lake"]),
     ("serve", &["engine", "hub", "policy", "project", "state"]),
     ("state", &[]),
