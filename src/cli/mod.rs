@@ -5,6 +5,7 @@ pub mod check;
 pub mod checks;
 pub mod demo;
 pub mod init;
+pub mod preview;
 pub mod pull;
 pub mod query;
 pub mod run;
@@ -44,6 +45,10 @@ enum Command {
     Run(run::Args),
     /// Build, check and release what has been landed, without a pull.
     Build(build::Args),
+    /// What a build would change in a model's rows, before anything is released.
+    Diff(preview::DiffArgs),
+    /// What a model is: its words, its checks, where its columns come from, the SQL that runs.
+    Docs(preview::DocsArgs),
     /// Serve the releases over Arrow Flight SQL until stopped.
     Serve(serve::Args),
     /// Run one statement against the current release.
@@ -75,6 +80,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Replay(args) => pull::replay(&project, args).await,
         Command::Run(args) => run::run(&project, args).await,
         Command::Build(args) => build::run(&project, args).await,
+        Command::Diff(args) => preview::diff(&project, args).await,
+        Command::Docs(args) => preview::docs(&project, args).await,
         Command::Serve(args) => serve::run(&project, args).await,
         Command::Query(args) => query::run(&project, args).await,
         Command::Status(args) => status::status(&project, args).await,

@@ -2,10 +2,12 @@
 
 pub mod build;
 pub mod check;
+pub mod compare;
 pub mod content;
 pub mod failures;
 pub mod graph;
 pub mod header;
+pub mod lineage;
 mod rules;
 pub mod staging;
 
@@ -67,6 +69,8 @@ pub struct Model {
     pub reads: Vec<String>,
     /// The statement, without the header.
     pub sql: Arc<str>,
+    /// Which columns each of its columns comes from.
+    pub lineage: Vec<lineage::Trace>,
     /// Where it was found, as shown in messages.
     pub file: String,
 }

@@ -123,6 +123,16 @@ impl<'a> Building<'a> {
         changed: &BTreeMap<String, Content>,
     ) -> Result<Result<BTreeMap<String, Content>, Refused>> {
         let started_at = Utc::now();
+        let built = self.built_hub(wanted, changed).await;
+        Ok(self.settle(None, started_at, built).await?.map(|built| built.tables))
+    }
+
+    /// The same without a record of it.
+    pub(super) async fn built_hub(
+        &self,
+        wanted: BTreeSet<String>,
+        changed: &BTreeMap<String, Content>,
+    ) -> Result<Built> {
         let mut kept = BTreeMap::new();
         let read = read_by(&self.hub.project.models, &wanted);
         for model in self.hub.project.models.iter().filter(|m| read.contains(&m.table())) {
@@ -134,12 +144,16 @@ impl<'a> Building<'a> {
         }
         let (sources, facts) = (Vec::new(), self.facts(None));
         let job = Job { force: None, sources, wanted, kept, facts, partitions: self.cores };
-        let built = self.spawned(job).await;
-        Ok(self.settle(None, started_at, built).await?.map(|built| built.tables))
+        self.spawned(job).await
+    }
+
+    /// Builds `wanted` for `force` on all cores, without a record of it.
+    pub(super) async fn built(&self, force: &str, wanted: BTreeSet<String>) -> Result<Built> {
+        self.spawned(self.job(force, wanted, self.cores).await?).await
     }
 
     /// What building `wanted` for `force` needs, opened.
-    pub(super) async fn job(&self, force: &str, wanted: BTreeSet<String>, partitions: usize) -> Result<Job> {
+    async fn job(&self, force: &str, wanted: BTreeSet<String>, partitions: usize) -> Result<Job> {
         let read = read_by(&self.hub.project.models, &wanted);
         let mut kept = BTreeMap::new();
         for model in self.hub.project.models.iter().filter(|m| read.contains(&m.table())) {

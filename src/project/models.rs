@@ -95,6 +95,7 @@ fn draft<'a>(layer: Layer, name: &str, system: Option<&str>, doc: &'a Doc, found
         checks: header.checks.iter().map(|(_, check)| check.clone()).collect(),
         reads,
         sql: sql.into(),
+        lineage: Vec::new(),
         file: doc.file.clone(),
     };
     Draft { model, header, doc, sql_at, sound }

@@ -3,6 +3,7 @@
 //! the hub as a whole, by those who may read every force.
 
 mod failures;
+mod lineage;
 mod record;
 mod rows;
 
@@ -43,11 +44,13 @@ pub enum Kind {
     Coverage,
     /// One row per statement.
     Queries,
+    /// One row per column of a table and column that it depends on.
+    Lineage,
 }
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Loads,
         Kind::Quarantine,
         Kind::Runs,
@@ -56,6 +59,7 @@ impl Kind {
         Kind::Releases,
         Kind::Coverage,
         Kind::Queries,
+        Kind::Lineage,
     ];
 
     /// The table's name in schema `hub`.
@@ -69,6 +73,7 @@ impl Kind {
             Kind::Releases => "releases",
             Kind::Coverage => "coverage",
             Kind::Queries => "queries",
+            Kind::Lineage => "lineage",
         }
     }
 
@@ -83,6 +88,7 @@ impl Kind {
             Kind::Checks => record::CHECKS,
             Kind::CheckFailures => failures::CHECK_FAILURES,
             Kind::Queries => record::QUERIES,
+            Kind::Lineage => lineage::LINEAGE,
         };
         let field = |(name, column): &(&str, Column)| Field::new(*name, column.arrow(), true);
         Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -177,6 +183,7 @@ impl TableProvider for SystemTable {
                 return plan.map_err(|e| DataFusionError::External(Box::new(e)));
             }
             Kind::Queries => record::queries(view, forces).await,
+            Kind::Lineage => lineage::lineage(view, forces).await,
         };
         let batch = computed.map_err(|e| DataFusionError::External(Box::new(e)))?;
         let exec = MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?;
