@@ -39,7 +39,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("policy", &["engine", "hub", "lake", "release", "state"]),
-    ("project", &["connector", "engine", "model", "policy"]),
+    ("project", &["connector", "engine", "model", "policy", "release"]),
     ("release", &["lake"]),
     ("serve", &["engine", "hub", "policy", "project", "release", "state", "telemetry"]),
     ("state", &["project", "telemetry"]),
