@@ -2,8 +2,10 @@
 
 pub mod build;
 pub mod check;
+pub mod checks;
 pub mod demo;
 pub mod init;
+pub mod preview;
 pub mod pull;
 pub mod query;
 pub mod releases;
@@ -43,6 +45,10 @@ enum Command {
     Run(run::Args),
     /// Build, check and release what has been landed, without a pull.
     Build(build::Args),
+    /// What a build would change in a model's rows, before anything is released.
+    Diff(preview::DiffArgs),
+    /// What a model is: its words, its checks, where its columns come from, the SQL that runs.
+    Docs(preview::DocsArgs),
     /// Serve the releases over Arrow Flight SQL until stopped.
     Serve(serve::Args),
     /// Run one statement against the current release, or an earlier one.
@@ -51,6 +57,8 @@ enum Command {
     Status(status::StatusArgs),
     /// The rows that break their contract, with every reason.
     Quarantine(status::QuarantineArgs),
+    /// What the checks found, or the rows that fail them.
+    Checks(checks::Args),
     /// The releases, newest first.
     Releases(releases::Args),
     /// Manage the users of the project.
@@ -68,10 +76,13 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Replay(args) => pull::replay(&project, args).await,
         Command::Run(args) => run::run(&project, args).await,
         Command::Build(args) => build::run(&project, args).await,
+        Command::Diff(args) => preview::diff(&project, args).await,
+        Command::Docs(args) => preview::docs(&project, args).await,
         Command::Serve(args) => serve::run(&project, args).await,
         Command::Query(args) => query::run(&project, args).await,
         Command::Status(args) => status::status(&project, args).await,
         Command::Quarantine(args) => status::quarantine(&project, args).await,
+        Command::Checks(args) => checks::run(&project, args).await,
         Command::Releases(args) => releases::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }

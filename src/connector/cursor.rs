@@ -14,7 +14,7 @@ pub(crate) const INSTANT: &str = "%Y-%m-%d %H:%M:%S%.6f";
 pub(crate) const DAY: &str = "%Y-%m-%d";
 
 /// A cursor value, read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Bound {
     /// Of an int.
     Number(i64),
@@ -115,6 +115,14 @@ pub(crate) fn bound(contract: &Contract, text: &str) -> Result<String> {
         Error::config(format!("\"{text}\" is not a value of the entity's cursor"))
             .hint(format!("for example {example}, in the source's own time"))
     })
+}
+
+/// See [`crate::connector::earlier`].
+pub(crate) fn earlier(contract: &Contract, a: String, b: String) -> Result<String> {
+    let Some(column) = column(contract) else {
+        return Err(Error::config("the entity has no cursor to read from"));
+    };
+    Ok(if Bound::parse(&a, column)? <= Bound::parse(&b, column)? { a } else { b })
 }
 
 #[cfg(test)]

@@ -215,14 +215,25 @@ pub fn bound(contract: &Contract, text: &str) -> Result<String> {
     cursor::bound(contract, text)
 }
 
+/// The earlier of two lower bounds, both as [`Totals::high`] writes them.
+pub fn earlier(contract: &Contract, a: String, b: String) -> Result<String> {
+    cursor::earlier(contract, a, b)
+}
+
 /// Where a file of this name stands among the files of its entity.
 pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
     transport::file_order(contract, name)
 }
 
-/// What the row hashes of `contract` are made of; under another text they must be made anew.
+/// What the row hashes of `contract` are made of.
 pub fn recipe(contract: &Contract) -> String {
     hash::recipe(contract)
+}
+
+/// Whether row hashes that were made under `recipe` are those that `contract` makes; otherwise
+/// they must be made anew to be compared.
+pub fn still_hashed(contract: &Contract, recipe: &str) -> bool {
+    hash::extends(recipe, &hash::recipe(contract))
 }
 
 /// The `_row_hash` of each row of `batch`, which has the contract's columns; one that is missing

@@ -91,9 +91,9 @@ async fn table(
     let task = Task { place: &place, contract, covers, file: None, accept_drop };
     let mut pulled = Pulled::default();
     let load = pulled.add(landing::land(&pull.hub.lake, task, extract).await?);
-    if let (Mode::Log(_), Some(changed)) = (&contract.mode, load.map_or(0, |l| l.changed_rows).checked_sub(1))
-    {
-        pulled.notes.push(format!("{} rows of a log were changed at the source", changed + 1));
+    let changed = load.map_or(0, |load| load.changed_rows);
+    if changed > 0 && matches!(contract.mode, Mode::Log(_)) {
+        pulled.notes.push(format!("{changed} rows of a log were changed at the source"));
     }
     Ok(pulled)
 }
@@ -104,8 +104,15 @@ fn span(contract: &Contract, wish: &Wish, last: Option<&Load>) -> Result<Span> {
     if wish.full {
         return Ok(Span::Whole);
     }
+    let regular =
+        |load: &Load| load.high.as_ref().map(|high| connector::lowered(high, cursor.lag)).transpose();
     if let Some(since) = &wish.since {
-        return connector::bound(contract, since).map(Span::Since);
+        let since = connector::bound(contract, since)?;
+        // The next pull goes on from this one's end: what lies before its start must have been read.
+        return Ok(Span::Since(match last.map(regular).transpose()?.flatten() {
+            Some(start) => connector::earlier(contract, since, start)?,
+            None => since,
+        }));
     }
     let Some(last) = last else { return Ok(Span::Whole) };
     let swept = last.swept_at.and_then(chrono::DateTime::from_timestamp_micros);
@@ -113,10 +120,10 @@ fn span(contract: &Contract, wish: &Wish, last: Option<&Load>) -> Result<Span> {
         let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
         swept.is_none_or(|at| Utc::now().signed_duration_since(at) >= every)
     };
-    match &last.high {
-        Some(high) if !cursor.sweep.is_some_and(due) => connector::lowered(high, cursor.lag).map(Span::Since),
-        Some(_) | None => Ok(Span::Whole),
-    }
+    Ok(match regular(last)? {
+        Some(start) if !cursor.sweep.is_some_and(due) => Span::Since(start),
+        Some(_) | None => Span::Whole,
+    })
 }
 
 async fn files(
@@ -129,6 +136,8 @@ async fn files(
     let place = place(source, contract);
     let lake = &pull.hub.lake;
     let mut loads = raw::loads(lake, &place, None).await?;
+    // A replay lands rows of files that were landed before: it is no news of any.
+    loads.retain(|load| load.sha256.is_some());
     let mut pulled = Pulled::default();
     let mut refused = None;
     for file in files {

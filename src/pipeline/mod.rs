@@ -7,6 +7,7 @@ mod entity;
 mod forces;
 mod inputs;
 mod plan;
+pub mod preview;
 pub mod pull;
 mod reference;
 mod replay;

@@ -91,9 +91,12 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
         hub::check(&dir, &settings, &systems, &tables, found);
     models::link(&mut drafts, &systems, &tables, found);
     let order = models::order(&drafts, found);
-    tables::check(&drafts, &order, &systems, &reference, found)
+    let lineage = tables::check(&drafts, &order, &systems, &reference, found)
         .map_err(|error| found.whole(FILE, 1, error.to_string(), ()))
         .ok()?;
+    for (index, traces) in lineage {
+        drafts[index].model.lineage = traces;
+    }
 
     let pipelines = search.files("pipelines/", "toml", found);
     let pipeline =

@@ -1,6 +1,7 @@
 //! What must survive a restart but is not data: runs, steps, checks and the record of queries.
 //! Losing it loses no data: cursors and releases are in the lake.
 
+pub mod checks;
 pub mod queries;
 pub mod runs;
 

@@ -11,6 +11,7 @@
 
 mod as_of;
 mod check;
+mod checks;
 mod crash;
 mod demo;
 mod faults;

@@ -2,6 +2,8 @@
 //! A row that belongs to a force is seen by those who may read that force; a row that belongs to
 //! the hub as a whole, by those who may read every force.
 
+mod failures;
+mod lineage;
 mod record;
 mod rows;
 
@@ -19,6 +21,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::TableType;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The system tables; a closed set.
@@ -33,24 +36,30 @@ pub enum Kind {
     Runs,
     /// One row per run, force and check.
     Checks,
+    /// One row per row that failed a check when its model was last checked.
+    CheckFailures,
     /// One row per release and force.
     Releases,
     /// One row per force and dataset of the release.
     Coverage,
     /// One row per statement.
     Queries,
+    /// One row per column of a table and column that it depends on.
+    Lineage,
 }
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Loads,
         Kind::Quarantine,
         Kind::Runs,
         Kind::Checks,
+        Kind::CheckFailures,
         Kind::Releases,
         Kind::Coverage,
         Kind::Queries,
+        Kind::Lineage,
     ];
 
     /// The table's name in schema `hub`.
@@ -60,9 +69,11 @@ impl Kind {
             Kind::Quarantine => "quarantine",
             Kind::Runs => "runs",
             Kind::Checks => "checks",
+            Kind::CheckFailures => "check_failures",
             Kind::Releases => "releases",
             Kind::Coverage => "coverage",
             Kind::Queries => "queries",
+            Kind::Lineage => "lineage",
         }
     }
 
@@ -70,8 +81,8 @@ impl Kind {
     /// which only grows.
     pub fn belongs_to_release(self) -> bool {
         match self {
-            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage => true,
-            Kind::Runs | Kind::Checks | Kind::Queries => false,
+            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage | Kind::Lineage => true,
+            Kind::Runs | Kind::Checks | Kind::CheckFailures | Kind::Queries => false,
         }
     }
 
@@ -84,7 +95,9 @@ impl Kind {
             Kind::Coverage => rows::COVERAGE,
             Kind::Runs => record::RUNS,
             Kind::Checks => record::CHECKS,
+            Kind::CheckFailures => failures::CHECK_FAILURES,
             Kind::Queries => record::QUERIES,
+            Kind::Lineage => lineage::LINEAGE,
         };
         let field = |(name, column): &(&str, Column)| Field::new(*name, column.arrow(), true);
         Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -117,13 +130,20 @@ pub struct View {
     engine: Engine,
     manifest: Manifest,
     principal: Principal,
+    /// The columns of each model that can point to a person.
+    pii: BTreeMap<String, Vec<String>>,
 }
 
 impl View {
     /// The hub as `principal` sees it in one release.
     pub fn new(hub: &Hub, manifest: Manifest, principal: Principal) -> Self {
         let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
-        Self { lake, state, engine, manifest, principal }
+        let tagged = hub.project.models.iter().map(|model| {
+            let columns = model.columns.iter().filter(|column| column.tags.iter().any(|tag| tag == "pii"));
+            (model.table(), columns.map(|column| column.name.clone()).collect())
+        });
+        let pii = tagged.collect();
+        Self { lake, state, engine, manifest, principal, pii }
     }
 
     /// The release.
@@ -172,7 +192,12 @@ impl TableProvider for SystemTable {
             Kind::Coverage => rows::coverage(view, forces),
             Kind::Runs => record::runs(view, forces).await,
             Kind::Checks => record::checks(view, forces).await,
+            Kind::CheckFailures => {
+                let plan = failures::plan(&self.view, forces, projection).await;
+                return plan.map_err(|e| DataFusionError::External(Box::new(e)));
+            }
             Kind::Queries => record::queries(view, forces).await,
+            Kind::Lineage => lineage::lineage(view, forces).await,
         };
         let batch = computed.map_err(|e| DataFusionError::External(Box::new(e)))?;
         let exec = MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?;
