@@ -863,6 +863,28 @@ async fn a_cookie_is_a_session_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_real_driver_reads_the_past_in_every_way_it_has() {
+    let Some(python) = std::env::var_os("MUSTER_TEST_PYTHON") else {
+        // Said aloud, because a test that is not run must not look like one that passed.
+        eprintln!("skipped: MUSTER_TEST_PYTHON is not set; tests/run sets it");
+        return;
+    };
+    let hub = History::new().await;
+    let authority = hub.dir.path().join("authority.pem");
+    fs::write(&authority, &hub.authority).unwrap();
+    let asked = Command::new(python)
+        .arg("tests/python/flight_time.py")
+        .arg(format!("grpc+tls://localhost:{}", hub.address.port()))
+        .args(["hub", &password("hub"), "conformed.widget"])
+        .arg(authority)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&asked.stdout);
+    assert!(asked.status.success(), "{said}\n{}", String::from_utf8_lossy(&asked.stderr));
+    assert!(said.trim_end().ends_with(" 0 failed"), "{said}");
+}
+
+#[tokio::test]
 async fn the_command_line_reads_the_past() {
     let hub = History::new().await;
     let count = "select count(*) as n from conformed.widget";
