@@ -243,6 +243,7 @@ impl<'a> Building<'a> {
                 finished_at,
                 outcome: "succeeded",
                 rows: Some(step.rows),
+                bytes: None,
                 message: None,
             };
             self.hub.state.record_step(self.run, &step).await?;
@@ -261,6 +262,7 @@ impl<'a> Building<'a> {
             finished_at: Utc::now(),
             outcome: "failed",
             rows: None,
+            bytes: None,
             message: Some(why.to_string()),
         };
         self.hub.state.record_step(self.run, &step).await

@@ -2,7 +2,7 @@
 
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{Force, Hub, Source, System, Tls, source};
+use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, secret, source};
 use crate::error::known;
 use crate::policy::roles::{Forces, Principal, Role, User};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +54,8 @@ impl Hub {
         Self {
             name: String::new(),
             lake: dir.join("lake"),
-            state: dir.join("state.db"),
+            state: Address::Sqlite(dir.join("state.db")),
+            state_access: Access::default(),
             flight: "127.0.0.1:32010".into(),
             tls: None,
         }
@@ -75,15 +76,9 @@ fn hub(dir: &Path, mut section: Section<'_>) -> Hub {
         }
     }
     if let Some(state) = section.text("state") {
-        match state.value.strip_prefix("sqlite:") {
-            Some(path) => hub.state = dir.join(path),
-            None => section.problem(
-                state.span,
-                "only SQLite can keep the state in this build",
-                "for example state = \"sqlite:state.db\"",
-            ),
-        }
+        hub.state = self::state(dir, &section, &state).unwrap_or(hub.state);
     }
+    hub.state_access = state_access(dir, &mut section, &hub.state);
     if let Some(flight) = section.text("flight") {
         let port = flight.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         if port.is_none() {
@@ -98,6 +93,28 @@ fn hub(dir: &Path, mut section: Section<'_>) -> Hub {
     hub.tls = section.section("tls").and_then(|tls| self::tls(dir, tls));
     section.finish();
     hub
+}
+
+fn state(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {
+    match text.value.split_once(':') {
+        Some(("sqlite", path)) => Some(Address::Sqlite(dir.join(path))),
+        Some(("postgres" | "postgresql", _)) => source::server(section, text, 5432).map(Address::Postgres),
+        _ => {
+            let example = "for example \"sqlite:state.db\" or \"postgres://muster@db.hub.example/state\"";
+            section.problem(text.span.clone(), "SQLite or PostgreSQL keep the state", example);
+            None
+        }
+    }
+}
+
+fn state_access(dir: &Path, section: &mut Section<'_>, address: &Address) -> Access {
+    let Address::Postgres(server) = address else {
+        // Not asked for, so that they are reported as unknown.
+        return Access::default();
+    };
+    let password = secret::check(dir, section, "state_password");
+    let tls = source::tls(section, "state_tls").unwrap_or_else(|| TlsMode::default_for(&server.host));
+    Access { password, tls, ca: source::file(dir, section, "state_ca"), ..Access::default() }
 }
 
 fn tls(dir: &Path, mut section: Section<'_>) -> Option<Tls> {

@@ -21,6 +21,7 @@ mod hub;
 mod path;
 mod pull;
 mod pulled;
+mod state;
 mod store;
 mod support;
 mod tidy;

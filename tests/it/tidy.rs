@@ -28,7 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("project", &["connector", "engine", "model", "policy"]),
     ("release", &["lake"]),
     ("serve", &["engine", "hub", "policy", "project", "release", "state"]),
-    ("state", &[]),
+    ("state", &["project"]),
     ("telemetry", &[]),
 ];
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::policy::roles::Forces;
 use datafusion::arrow::record_batch::RecordBatch;
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
 pub(super) const RUNS: &[(&str, Column)] = &[
     ("run", Column::Text),
@@ -55,7 +55,7 @@ pub(super) async fn runs(view: &View, forces: &Forces) -> Result<RecordBatch> {
                s.force, s.kind, s.name, s.started_at, s.finished_at, s.outcome, s.rows, s.message \
                from steps s join runs r on r.run = s.run order by s.run, s.force, s.step";
     let rows = fetch(view, sql, None).await?;
-    let own = |row: &SqliteRow| {
+    let own = |row: &AnyRow| {
         let built = row.try_get::<&str, _>("kind").is_ok_and(|kind| kind == "build");
         belongs(row, forces) && (!built || exists_for(view, row, "name"))
     };
@@ -75,7 +75,7 @@ pub(super) async fn checks(view: &View, forces: &Forces) -> Result<RecordBatch> 
 pub(super) async fn queries(view: &View, forces: &Forces) -> Result<RecordBatch> {
     let sql = "select row_number() over (partition by principal order by query) as query, started_at, finished_at, \
                principal, peer, statement, release, tables, forces, outcome, rows, bytes, parameters \
-               from queries where ?1 is null or principal = ?1 order by queries.query";
+               from queries where $1 is null or principal = $1 order by queries.query";
     let own = match forces {
         Forces::All => None,
         Forces::Only(_) => Some(view.principal.name.as_str()),
@@ -84,9 +84,9 @@ pub(super) async fn queries(view: &View, forces: &Forces) -> Result<RecordBatch>
     select(Kind::Queries, QUERIES, &rows, |_| true)
 }
 
-async fn fetch(view: &View, sql: &'static str, principal: Option<&str>) -> Result<Vec<SqliteRow>> {
+async fn fetch(view: &View, sql: &'static str, principal: Option<&str>) -> Result<Vec<AnyRow>> {
     let mut query = sqlx::query(sql);
-    if sql.contains("?1") {
+    if sql.contains("$1") {
         query = query.bind(principal.map(str::to_string));
     }
     let fetched = query.fetch_all(view.state.pool()).await;
@@ -94,11 +94,11 @@ async fn fetch(view: &View, sql: &'static str, principal: Option<&str>) -> Resul
 }
 
 /// Whether the table that a column names is granted; one that is not does not exist here either.
-fn exists_for(view: &View, row: &SqliteRow, column: &str) -> bool {
+fn exists_for(view: &View, row: &AnyRow, column: &str) -> bool {
     row.try_get::<&str, _>(column).is_ok_and(|table| view.principal.forces_for(table).is_some())
 }
 
-fn belongs(row: &SqliteRow, forces: &Forces) -> bool {
+fn belongs(row: &AnyRow, forces: &Forces) -> bool {
     match row.try_get::<Option<String>, _>("force") {
         Ok(Some(force)) => forces.contains(&force),
         Ok(None) => *forces == Forces::All,
@@ -109,10 +109,10 @@ fn belongs(row: &SqliteRow, forces: &Forces) -> bool {
 fn select(
     kind: Kind,
     columns: &[(&str, Column)],
-    rows: &[SqliteRow],
-    keep: impl Fn(&SqliteRow) -> bool,
+    rows: &[AnyRow],
+    keep: impl Fn(&AnyRow) -> bool,
 ) -> Result<RecordBatch> {
-    let cell = |row: &SqliteRow, (name, column): &(&str, Column)| -> Result<Cell, sqlx::Error> {
+    let cell = |row: &AnyRow, (name, column): &(&str, Column)| -> Result<Cell, sqlx::Error> {
         Ok(match column {
             Column::Text => Cell::Text(row.try_get(*name)?),
             Column::Int => Cell::Int(row.try_get(*name)?),
