@@ -369,7 +369,7 @@ mod tests {
         }
         assert_eq!(
             Schedule::new("0 2 * * MON", Tz::Europe__London).unwrap().to_string(),
-            "0 2 * * MON Europe/London"
+            "0 2 * * 1 Europe/London"
         );
     }
 }
