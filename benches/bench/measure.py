@@ -26,6 +26,8 @@ class Sample:
     peak: int
     printed: str
     size: int = 0
+    # Seconds of all processors together: what a machine that is not quiet disturbs less.
+    cpu: float = 0
 
 
 @dataclass
@@ -85,7 +87,8 @@ def measured(command: list, environment: dict[str, str], timeout_secs: float) ->
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise Failed(why(process.returncode, took, timeout_secs, text(errors)))
-        return Sample(took, max(usage.ru_maxrss * 1024, watch.peak), text(out))
+        peak, cpu = max(usage.ru_maxrss * 1024, watch.peak), usage.ru_utime + usage.ru_stime
+        return Sample(took, peak, text(out), cpu=cpu)
 
 
 def why(code: int, took: float, timeout_secs: float, errors: str) -> str:

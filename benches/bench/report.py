@@ -12,14 +12,15 @@ from importlib import metadata
 from bench.measure import Result
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
-TOOLS = ("adbc-driver-postgresql", "dlt", "duckdb", "polars", "pyarrow")
+TOOLS = ("adbc-driver-postgresql", "dbt-core", "dbt-duckdb", "dlt", "duckdb", "polars", "pyarrow")
 
 
 @dataclass
 class Block:
-    """What one suite says, as Markdown, and the results behind it."""
+    """What one suite says, as Markdown, and the results behind it; incomplete when it was told to leave out parts."""
 
     name: str
+    complete: bool = True
     parts: list[str] = field(default_factory=list)
     results: dict[str, dict[str, Result]] = field(default_factory=dict)
 

@@ -1,11 +1,15 @@
 //! The command line: one file per command family, and the only place that prints.
 
+pub mod backfill;
 pub mod build;
 pub mod check;
+pub mod checks;
 pub mod demo;
 pub mod init;
+pub mod preview;
 pub mod pull;
 pub mod query;
+pub mod releases;
 pub mod run;
 pub mod runs;
 pub mod serve;
@@ -41,18 +45,26 @@ enum Command {
     Replay(pull::ReplayArgs),
     /// Pull, build, check and release.
     Run(run::Args),
+    /// Pull a period of the past again, then build, check and release.
+    Backfill(backfill::Args),
     /// Build, check and release what has been landed, without a pull.
     Build(build::Args),
+    /// What a build would change in a model's rows, before anything is released.
+    Diff(preview::DiffArgs),
+    /// What a model is: its words, its checks, where its columns come from, the SQL that runs.
+    Docs(preview::DocsArgs),
     /// Serve the releases over Arrow Flight SQL until stopped.
     Serve(serve::Args),
-    /// Run one statement against the current release.
+    /// Run one statement against the current release, or an earlier one.
     Query(query::Args),
     /// How fresh each force's data is.
     Status(status::StatusArgs),
     /// The rows that break their contract, with every reason.
     Quarantine(status::QuarantineArgs),
+    /// What the checks found, or the rows that fail them.
+    Checks(checks::Args),
     /// The releases, newest first.
-    Releases(status::ReleasesArgs),
+    Releases(releases::Args),
     /// What ran and how it ended; with a run's name, what each of its steps did.
     Runs(runs::Args),
     /// Manage the users of the project.
@@ -69,12 +81,16 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Pull(args) => pull::pull(&project, args).await,
         Command::Replay(args) => pull::replay(&project, args).await,
         Command::Run(args) => run::run(&project, args).await,
+        Command::Backfill(args) => backfill::run(&project, args).await,
         Command::Build(args) => build::run(&project, args).await,
+        Command::Diff(args) => preview::diff(&project, args).await,
+        Command::Docs(args) => preview::docs(&project, args).await,
         Command::Serve(args) => serve::run(&project, args).await,
         Command::Query(args) => query::run(&project, args).await,
         Command::Status(args) => status::status(&project, args).await,
         Command::Quarantine(args) => status::quarantine(&project, args).await,
-        Command::Releases(args) => status::releases(&project, args).await,
+        Command::Checks(args) => checks::run(&project, args).await,
+        Command::Releases(args) => releases::run(&project, args).await,
         Command::Runs(args) => runs::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }

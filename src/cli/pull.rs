@@ -7,6 +7,7 @@ use crate::hub::Hub;
 use crate::pipeline::pull::Wish;
 use crate::project::{Source, count};
 use crate::{pipeline, project};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// How often a source that cannot be reached is tried again.
@@ -21,7 +22,8 @@ pub struct PullArgs {
     /// without their cursor.
     #[arg(long, conflicts_with = "since")]
     full: bool,
-    /// Read tables that have a cursor from this value on, in the source's own time.
+    /// Read tables that have a cursor from this value on, in the source's own time; never from
+    /// later than a pull without it would.
     #[arg(long, value_name = "CURSOR")]
     since: Option<String>,
     /// Land what has shrunk more than its contract allows (max_drop, min_rows), this once.
@@ -45,7 +47,11 @@ pub(super) async fn pull(project: &Path, args: PullArgs) -> Result<bool> {
     let hub = Hub::open(project::load(project)?).await?;
     let sources: Vec<&Source> = match args.sources.is_empty() {
         true => hub.project.sources.values().collect(),
-        false => args.sources.iter().map(|name| source(&hub, name)).collect::<Result<_>>()?,
+        // Each once, however often it is named.
+        false => {
+            let names: BTreeSet<&String> = args.sources.iter().collect();
+            names.into_iter().map(|name| source(&hub, name)).collect::<Result<_>>()?
+        }
     };
     if let (Some(_), [source, ..]) = (&args.since, &sources[..])
         && !sources.iter().any(|source| has_cursor(&hub, source))
@@ -54,7 +60,7 @@ pub(super) async fn pull(project: &Path, args: PullArgs) -> Result<bool> {
             .at(&source.name)
             .hint("--full reads a table whole"));
     }
-    let wish = Wish { full: args.full, since: args.since, accept_drop: args.accept_drop };
+    let wish = Wish { full: args.full, since: args.since, accept_drop: args.accept_drop, ..Wish::default() };
     let progress = Progress::new();
     let report = |event| progress.show(&event);
     let failures = pipeline::run::pull(&hub, &sources, args.retries, wish, &report).await;

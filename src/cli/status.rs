@@ -1,10 +1,10 @@
-//! `muster status`, `muster quarantine`, `muster releases`: the system tables, for people.
+//! `muster status`, `muster quarantine`: the system tables, for people.
 
-use super::query::{self, Format};
+use super::query::{self, Format, When};
 use crate::error::Result;
 use std::path::Path;
 
-/// Who looks, and in what form.
+/// Who looks, at what, and in what form.
 #[derive(Debug, clap::Args)]
 pub struct View {
     /// See what this user of the project sees.
@@ -13,6 +13,8 @@ pub struct View {
     /// The form of the answer.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    #[command(flatten)]
+    when: When,
 }
 
 /// Arguments of `muster status`.
@@ -31,13 +33,6 @@ pub struct QuarantineArgs {
     /// Only this reason, such as `not_a_date`.
     #[arg(long)]
     reason: Option<String>,
-    #[command(flatten)]
-    view: View,
-}
-
-/// Arguments of `muster releases`.
-#[derive(Debug, clap::Args)]
-pub struct ReleasesArgs {
     #[command(flatten)]
     view: View,
 }
@@ -62,12 +57,6 @@ pub(super) async fn quarantine(project: &Path, args: QuarantineArgs) -> Result<b
     show(project, &sql, &args.view).await
 }
 
-pub(super) async fn releases(project: &Path, args: ReleasesArgs) -> Result<bool> {
-    let sql = "select release, published_at, force, status, since, why, run \
-               from hub.releases order by release desc, force";
-    show(project, sql, &args.view).await
-}
-
 /// The same road as `muster query`, so that these commands are recorded and under policy too.
 pub(super) async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
     let args = query::Args {
@@ -75,7 +64,7 @@ pub(super) async fn show(project: &Path, sql: &str, view: &View) -> Result<bool>
         user: view.user.clone(),
         format: view.format,
         output: None,
-        release: None,
+        when: view.when.clone(),
     };
     query::run(project, args).await
 }

@@ -95,7 +95,8 @@ pub struct Cursor {
     /// transaction, because a row becomes visible when it is committed, not when it is stamped.
     pub lag: Lag,
     /// The longest time between two whole reads, which find deletions and rows that changed
-    /// without their cursor; `None`: only when somebody asks (`--full`).
+    /// without their cursor; `None`: only when somebody asks (`--full`). A log has none: its rows
+    /// neither change nor leave.
     pub sweep: Option<Duration>,
 }
 

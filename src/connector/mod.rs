@@ -74,6 +74,9 @@ pub enum Span {
     /// Those whose cursor is at least this, and those without one; as [`Totals::high`] writes it.
     /// Whatever the source calls now is the other end.
     Since(String),
+    /// Those whose cursor is one of these or between them. Says nothing of where the next pull goes
+    /// on: it has no [`Totals::high`].
+    Between(String, String),
 }
 
 /// The rows of a table or file, in batches of [`extract_schema`], and what was counted on the way.
@@ -215,14 +218,30 @@ pub fn bound(contract: &Contract, text: &str) -> Result<String> {
     cursor::bound(contract, text)
 }
 
+/// An upper bound as somebody types it, like [`bound`]; a day is meant to its end.
+pub fn upper_bound(contract: &Contract, text: &str) -> Result<String> {
+    cursor::upper_bound(contract, text)
+}
+
+/// The earlier of two lower bounds, both as [`Totals::high`] writes them.
+pub fn earlier(contract: &Contract, a: String, b: String) -> Result<String> {
+    cursor::earlier(contract, a, b)
+}
+
 /// Where a file of this name stands among the files of its entity.
 pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
     transport::file_order(contract, name)
 }
 
-/// What the row hashes of `contract` are made of; under another text they must be made anew.
+/// What the row hashes of `contract` are made of.
 pub fn recipe(contract: &Contract) -> String {
     hash::recipe(contract)
+}
+
+/// Whether row hashes that were made under `recipe` are those that `contract` makes; otherwise
+/// they must be made anew to be compared.
+pub fn still_hashed(contract: &Contract, recipe: &str) -> bool {
+    hash::extends(recipe, &hash::recipe(contract))
 }
 
 /// The `_row_hash` of each row of `batch`, which has the contract's columns; one that is missing

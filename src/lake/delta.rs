@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use deltalake_core::datafile::writer::{DeltaWriter, WriterConfig};
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake_core::kernel::{Action, MetadataExt, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
@@ -37,6 +37,9 @@ const PROPERTIES: [(&str, &str); 4] = [
     ("delta.deletedFileRetentionDuration", "interval 36500 days"),
     ("delta.checkpointInterval", "20"),
 ];
+
+/// How often a commit is tried when other processes commit to the same table.
+const COMMIT_ATTEMPTS: u32 = 10;
 
 /// A Delta table of the lake, which may not exist yet.
 #[derive(Debug, Clone)]
@@ -207,19 +210,38 @@ impl Table {
     }
 
     /// Commits `change` as one new version and returns its number. A transaction number that has
-    /// been committed before is not committed again: the newest version is returned.
-    pub async fn commit(&self, schema: &SchemaRef, by_force: bool, change: Commit) -> Result<u64> {
+    /// been committed before is not committed again: the newest version is returned. When another
+    /// process commits meanwhile, the change is made again over what that one left.
+    pub async fn commit(&self, schema: &SchemaRef, by_force: bool, commit: Commit) -> Result<u64> {
         let _one_writer = self.writer.lock().await;
+        let mut left = COMMIT_ATTEMPTS;
+        loop {
+            left -= 1;
+            match self.try_commit(schema, by_force, &commit).await? {
+                Ok(number) => return Ok(number),
+                Err(DeltaTableError::Transaction { source }) if left > 0 && is_overtaken(&source) => {}
+                Err(e) => return Err(self.failed("commit", e)),
+            }
+        }
+    }
+
+    async fn try_commit(
+        &self,
+        schema: &SchemaRef,
+        by_force: bool,
+        commit: &Commit,
+    ) -> Result<std::result::Result<u64, DeltaTableError>> {
         let table = self.ensure(schema, by_force).await?;
         let state = table.snapshot().map_err(|e| self.failed("commit", e))?;
         let log = table.log_store();
-        let mut properties =
-            CommitProperties::default().with_metadata(change.metadata).with_cleanup_expired_logs(Some(false));
-        if let Some((app, number)) = &change.transaction {
+        let mut properties = CommitProperties::default()
+            .with_metadata(commit.metadata.clone())
+            .with_cleanup_expired_logs(Some(false));
+        if let Some((app, number)) = &commit.transaction {
             let last = state.snapshot().transaction_version(log.as_ref(), app).await;
             let skip = fail::eval("plant::skip-transaction-check", |_| ()).is_some();
             if last.map_err(|e| self.failed("commit", e))? >= Some(*number) && !skip {
-                return Ok(state.version());
+                return Ok(Ok(state.version()));
             }
             properties = properties.with_application_transaction(Transaction::new(app, *number));
         }
@@ -227,27 +249,25 @@ impl Table {
         if let Some(metadata) = self.evolved(&table, schema)? {
             actions.push(Action::Metadata(metadata));
         }
-        let mode = match &change.change {
-            Change::Append(_) => SaveMode::Append,
-            Change::Exactly(_) => SaveMode::Overwrite,
-        };
-        match change.change {
-            Change::Append(files) => actions.extend(files.iter().map(|f| Action::Add(add_action(f)))),
-            Change::Exactly(files) => {
-                actions.extend(difference(state, &files));
-                if actions.is_empty() {
-                    return Ok(state.version());
-                }
+        let mode = match &commit.change {
+            Change::Append(files) => {
+                actions.extend(files.iter().map(|f| Action::Add(add_action(f))));
+                SaveMode::Append
             }
-        }
+            Change::Exactly(files) => {
+                actions.extend(difference(state, files));
+                if actions.is_empty() {
+                    return Ok(Ok(state.version()));
+                }
+                // delta-rs would put this change beside another process's and keep both's files.
+                properties = properties.with_max_retries(0);
+                SaveMode::Overwrite
+            }
+        };
         let partition_by = by_force.then(|| vec![FORCE.to_string()]);
         let operation = DeltaOperation::Write { mode, partition_by, predicate: None };
-        let commit = CommitBuilder::from(properties).with_actions(actions).build(
-            Some(state.snapshot()),
-            log,
-            operation,
-        );
-        Ok(commit.await.map_err(|e| self.failed("commit", e))?.version())
+        let commit = CommitBuilder::from(properties).with_actions(actions);
+        Ok(commit.build(Some(state.snapshot()), log, operation).await.map(|done| done.version()))
     }
 
     pub(super) async fn open(&self, number: Option<u64>) -> Result<Option<DeltaTable>> {
@@ -335,6 +355,16 @@ impl Table {
     ) -> Error {
         Error::lake(format!("could not {what} the table")).at(&self.name).because(cause)
     }
+}
+
+/// Whether another process has committed first.
+fn is_overtaken(error: &TransactionError) -> bool {
+    matches!(
+        error,
+        TransactionError::VersionAlreadyExists(_)
+            | TransactionError::CommitConflict(_)
+            | TransactionError::MaxCommitAttempts(_)
+    )
 }
 
 /// `schema` with the partition column at its end.

@@ -6,6 +6,7 @@
 
 mod data;
 pub mod delta;
+pub mod failures;
 mod log;
 pub mod raw;
 pub mod snapshot;

@@ -64,6 +64,10 @@ pub struct Load {
     /// What the load's row hashes are made of; empty before hashes had a recipe.
     #[serde(default)]
     pub recipe: String,
+    /// Whether the table holds rows whose hashes were made under recipes that do not extend one
+    /// another. It stays so: raw is never rewritten, and nothing tells which rows are whose.
+    #[serde(default)]
+    pub mixed: bool,
     /// Whether the load saw everything that the source has; otherwise rows it did not bring stay.
     #[serde(default = "always")]
     pub whole: bool,

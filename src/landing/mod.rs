@@ -83,9 +83,8 @@ pub async fn land(lake: &Lake, task: Task<'_>, extract: Extract) -> Result<Lande
     };
     let last = raw::last_load(lake, place).await?;
     let rehash = |batch: &RecordBatch| connector::row_hashes(contract, batch);
-    let other_recipe = last.as_ref().is_some_and(|load| load.recipe != connector::recipe(contract));
-    let known =
-        known::open_rows(open.as_ref(), contract, &covers, other_recipe.then_some(&rehash as _)).await?;
+    let rehash = is_mixed(contract, last.as_ref()).then_some(&rehash as _);
+    let known = known::open_rows(open.as_ref(), contract, &covers, rehash).await?;
     let mut differ = Differ::new(known, extract, stamp.clone(), &contract.mode, &covers).await?;
     fail_point!("land::before-write", |_| Err(Error::lake("failpoint: before the files are written")));
     let rows = Box::pin(stream::unfold(&mut differ, |differ| async move {
@@ -142,7 +141,18 @@ async fn commit(table: &Table, schema: &SchemaRef, files: Vec<DataFile>, load: &
                 tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
                 attempt += 1;
             }
-            (_, None) => {
+            // Not to be discarded: the commit may name the files.
+            (None, None) => {
+                return Err(Error::lake(format!(
+                    "load {} was committed, but the log does not show it",
+                    load.load
+                ))
+                .at(app)
+                .hint(
+                    "has somebody deleted files of _delta_log? pull again once the log can be read whole",
+                ));
+            }
+            (Some(_), None) => {
                 table.discard(&files).await;
                 return Err(Error::lake("another pull landed in this table at the same time")
                     .at(app)
@@ -163,9 +173,17 @@ fn record(load: &Load, files: Vec<DataFile>, transaction: Option<(String, i64)>)
 
 /// The id of the load of this number, if the log has one.
 async fn id_of(table: &Table, number: i64) -> Result<Option<String>> {
-    let is_it = |load: &Value| load.get("load").and_then(Value::as_i64) == Some(number);
-    let found = table.recorded_lately(RECORDED, is_it).await?;
+    let number_of = |load: &Value| load.get("load").and_then(Value::as_i64);
+    // Numbers only grow: what is older than this load is not read.
+    let found = table.recorded_lately(RECORDED, |load| number_of(load) <= Some(number)).await?;
+    let found = found.filter(|load| number_of(load) == Some(number));
     Ok(found.and_then(|load| Some(load.get("id")?.as_str()?.to_string())))
+}
+
+/// Whether rows of the table that `last` was landed in have other hashes than `contract` makes:
+/// those of its loads, or of loads before it, were made under a recipe that this one does not extend.
+fn is_mixed(contract: &Contract, last: Option<&Load>) -> bool {
+    last.is_some_and(|load| load.mixed || !connector::still_hashed(contract, &load.recipe))
 }
 
 /// Whether the tests have planted this mistake, to see that their loops find it.
@@ -207,6 +225,7 @@ impl Outcome {
             tag: file.map(|f| f.tag.clone()),
             contract: contract.fingerprint(),
             recipe: connector::recipe(contract),
+            mixed: is_mixed(contract, last),
             whole,
             swept_at: if whole { Some(at) } else { last.and_then(|load| load.swept_at) },
             high: high.or_else(|| last.and_then(|load| load.high.clone())),

@@ -113,8 +113,7 @@ pub async fn repair(
     let last = raw::last_load(lake, place).await?;
     let covers = super::Covers::Since(None);
     let task = Task { place, contract, covers, file: None, accept_drop: false };
-    let mut load = outcome.load(&task, &stamp, last.as_ref());
-    load.file = damaged.first().and_then(|row| row.file.clone());
+    let load = outcome.load(&task, &stamp, last.as_ref());
     super::commit(&table, &stamp.schema, files, &load).await?;
     Ok(Landed::Load(Box::new(load)))
 }

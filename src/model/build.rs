@@ -1,13 +1,13 @@
 //! Runs models in dependency order into new files that belong to no version yet.
 
-use super::check::{self, Finding};
+use super::check::{self, Facts, Finding};
 use super::content::Content;
 use super::staging::{self, Bound};
-use super::{Model, Scope};
+use super::{Model, Scope, failures};
 use crate::engine::{Engine, lake_schema, to_schema};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::lake::delta::Version;
+use crate::lake::delta::{DataFile, Version};
 use crate::lake::snapshot::SnapshotTable;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::prelude::SessionContext;
@@ -45,6 +45,8 @@ pub struct Job {
     pub wanted: BTreeSet<String>,
     /// The content of the tables that they read and that are not built anew.
     pub kept: BTreeMap<String, Content>,
+    /// What the checks know besides the rows.
+    pub facts: Facts,
     /// In how many streams each plan runs.
     pub partitions: usize,
 }
@@ -58,6 +60,8 @@ pub struct Built {
     pub steps: Vec<Step>,
     /// What the checks found.
     pub findings: Vec<Finding>,
+    /// The rows that fail them, in files that [`failures::commit`] makes visible.
+    pub failures: Vec<DataFile>,
 }
 
 /// One model's run.
@@ -77,9 +81,7 @@ impl Built {
     /// The checks that block, in words; `None` when none does.
     pub fn blocked_by(&self) -> Option<String> {
         let blocking = self.findings.iter().filter(|finding| finding.blocks());
-        let words: Vec<String> = blocking
-            .map(|f| format!("{}: {} of {} rows fail \"{}\"", f.model, f.failing, f.checked, f.rule))
-            .collect();
+        let words: Vec<String> = blocking.map(Finding::words).collect();
         (!words.is_empty()).then(|| words.join("; "))
     }
 }
@@ -97,7 +99,7 @@ impl Library {
             register_content(&context, name, content)?;
         }
         let mut built = Built::default();
-        match self.run(&context, &models, job.force.as_deref(), &mut built).await {
+        match self.run(&context, &models, job, &mut built).await {
             Ok(()) => Ok(built),
             Err(error) => {
                 self.discard(&built.tables).await;
@@ -170,12 +172,12 @@ impl Library {
         &self,
         context: &SessionContext,
         models: &[&Model],
-        force: Option<&str>,
+        job: &Job,
         built: &mut Built,
     ) -> Result<()> {
         for model in models {
             let started = Instant::now();
-            let content = self.write(context, model, force).await?;
+            let content = self.write(context, model, job.force.as_deref()).await?;
             register_content(context, &model.table(), &content)?;
             let (rows, bytes) = (content.rows(), content.bytes());
             built.steps.push(Step { model: model.table(), rows, bytes, took: started.elapsed() });
@@ -183,8 +185,10 @@ impl Library {
         }
         // After all models, because a check may relate to a table that the model does not read.
         for model in models {
-            built.findings.extend(check::run(context, model).instrument(info_span!("check", muster.model = model.table())).await?);
+            let span = info_span!("check", muster.model = model.table());
+            built.findings.extend(check::run(context, model, &job.facts).instrument(span).await?);
         }
+        built.failures = failures::write(&self.lake, context, models, &built.findings, &job.facts).await?;
         Ok(())
     }
 

@@ -11,13 +11,15 @@
 //!   unique: employment_id
 //!   not_null: employment_id, started_on
 //!   accept fte: fte between 0 and 1.5
-//!   relate rank_code: reference.rank.code      (warn)
+//!   relate rank_code: reference.rank.code      (warn, <= 0.5 %)
+//!   row_count: within 20 %
 //! */
 //! ```
 //!
 //! A line that is indented deeper than the entry before it continues that entry.
 
-use super::{Check, ColumnDoc, Rule, Scope, Severity};
+use super::rules::{is_name, list};
+use super::{Check, ColumnDoc, Scope, rules};
 use crate::error::known;
 use std::ops::Range;
 
@@ -52,8 +54,6 @@ pub struct Fault {
 }
 
 const KEYS: [&str; 4] = ["grain", "scope", "columns", "checks"];
-const RULES: &str = "known checks: \"unique: a, b\", \"not_null: a, b\", \"accept NAME: EXPRESSION\", \
-    \"relate COLUMN: layer.table.column\"";
 
 /// Reads the header at the start of `text`, with everything that is wrong with it.
 pub fn parse(text: &str) -> (Header, Vec<Fault>) {
@@ -192,15 +192,9 @@ impl Reading {
     }
 
     fn check(&mut self, entry: &Entry) {
-        let (text, severity) = match entry.text.strip_suffix("(warn)") {
-            Some(text) => (text.trim_end(), Severity::Warn),
-            None => (entry.text.as_str(), Severity::Block),
-        };
-        match rule(text) {
-            Some(rule) => {
-                self.header.checks.push((entry.span.clone(), Check { rule, severity, text: text.into() }))
-            }
-            None => self.fault(entry.span.clone(), format!("\"{text}\" is not a check"), RULES),
+        match rules::check(&entry.text) {
+            Ok(check) => self.header.checks.push((entry.span.clone(), check)),
+            Err((message, hint)) => self.fault(entry.span.clone(), message, hint),
         }
     }
 }
@@ -230,38 +224,6 @@ fn entries(body: &str, at: usize) -> Vec<Entry> {
     entries
 }
 
-fn rule(text: &str) -> Option<Rule> {
-    let (head, rest) = text.split_once(':')?;
-    let rest = rest.trim();
-    let (kind, name) = head.split_once(' ').map_or((head, ""), |(kind, name)| (kind, name.trim()));
-    match (kind, name.is_empty()) {
-        ("unique", true) => Some(Rule::Unique(some(list(rest))?)),
-        ("not_null", true) => Some(Rule::NotNull(some(list(rest))?)),
-        ("accept", false) if !rest.is_empty() => {
-            Some(Rule::Accept { name: name.into(), expression: rest.into() })
-        }
-        ("relate", false) => {
-            let (table, other) = rest.rsplit_once('.')?;
-            let (layer, table_name) = table.split_once('.')?;
-            let named = [name, layer, table_name, other].into_iter().all(is_name);
-            named.then(|| Rule::Relate { column: name.into(), table: table.into(), other: other.into() })
-        }
-        _ => None,
-    }
-}
-
-fn some(names: Vec<String>) -> Option<Vec<String>> {
-    (!names.is_empty() && names.iter().all(|name| is_name(name))).then_some(names)
-}
-
-fn list(text: &str) -> Vec<String> {
-    text.split(',').map(|name| name.trim().to_string()).filter(|name| !name.is_empty()).collect()
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
 fn first_sentence(prose: &str) -> String {
     let prose = prose.trim();
     prose.find(". ").map_or(prose, |end| &prose[..=end]).to_string()
@@ -270,6 +232,7 @@ fn first_sentence(prose: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Rule, Severity};
 
     const EMPLOYMENT: &str = "
 /*

@@ -2,10 +2,16 @@
 
 pub mod build;
 pub mod check;
+pub mod compare;
 pub mod content;
+pub mod failures;
 pub mod graph;
 pub mod header;
+pub mod lineage;
+mod rules;
 pub mod staging;
+
+pub use rules::{Check, RowCount, Rule, Severity, Share, Threshold};
 
 use std::sync::Arc;
 
@@ -63,6 +69,8 @@ pub struct Model {
     pub reads: Vec<String>,
     /// The statement, without the header.
     pub sql: Arc<str>,
+    /// Which columns each of its columns comes from.
+    pub lineage: Vec<lineage::Trace>,
     /// Where it was found, as shown in messages.
     pub file: String,
 }
@@ -83,49 +91,4 @@ pub struct ColumnDoc {
     pub text: String,
     /// Tags in square brackets: `pii`.
     pub tags: Vec<String>,
-}
-
-/// A condition that a model's new rows must meet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What is checked.
-    pub rule: Rule,
-    /// What a failure does.
-    pub severity: Severity,
-    /// The words of the header, for reports.
-    pub text: String,
-}
-
-/// What a [`Check`] looks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rule {
-    /// No two rows share these columns.
-    Unique(Vec<String>),
-    /// None of these columns is null.
-    NotNull(Vec<String>),
-    /// The expression is true (or null) for every row.
-    Accept {
-        /// The name of the check, usually a column.
-        name: String,
-        /// A boolean SQL expression over the model's columns.
-        expression: String,
-    },
-    /// Every non-null value of a column exists in another table's column.
-    Relate {
-        /// The column checked.
-        column: String,
-        /// `layer.name` of the other table.
-        table: String,
-        /// The other table's column.
-        other: String,
-    },
-}
-
-/// What the failure of a check does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The force keeps its last good data.
-    Block,
-    /// The failure is recorded; the data is released.
-    Warn,
 }

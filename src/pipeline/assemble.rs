@@ -11,6 +11,7 @@ use crate::model::content::Content;
 use crate::model::{Model, Scope};
 use crate::release::{self, Dataset, ForceStatus, Manifest, RowsOf, Status, TableVersion};
 use chrono::Utc;
+use fail::fail_point;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run has made.
@@ -27,14 +28,12 @@ pub(super) struct Made<'a> {
     pub(super) bases: &'a BTreeMap<String, Bases>,
 }
 
-/// What a run has learnt of the sources and code lists.
-pub(super) struct News<'a> {
-    /// The sources that it has pulled.
+/// What a run has learnt of the sources.
+pub(super) struct Read<'a> {
+    /// Those that it has pulled.
     pub(super) pulled: BTreeSet<&'a str>,
     /// Why some of them could not be read.
-    pub(super) failures: &'a Failures,
-    /// The code lists.
-    pub(super) reference: &'a BTreeMap<String, TableVersion>,
+    pub(super) failures: Failures,
 }
 
 /// What became of the hub-scope models.
@@ -101,7 +100,8 @@ impl Made<'_> {
         &self,
         tables: &BTreeMap<String, Content>,
         hub_made: &HubMade,
-        news: &News<'_>,
+        read: &Read<'_>,
+        reference: &BTreeMap<String, TableVersion>,
     ) -> Result<Manifest> {
         let mut versions = BTreeMap::new();
         for model in &self.hub.project.models {
@@ -120,13 +120,14 @@ impl Made<'_> {
             };
             versions.insert(name, TableVersion { version, rows_of, sha256: None });
         }
-        let lists = news.reference.iter().map(|(name, list)| (format!("reference/{name}"), list.clone()));
+        let lists = reference.iter().map(|(name, list)| (format!("reference/{name}"), list.clone()));
         versions.extend(lists);
         for (table, version) in self.inputs.pins(self.hub) {
             let force = table.split('/').nth(1).unwrap_or_default().to_string();
             versions.insert(table, TableVersion { version, rows_of: RowsOf::Force(force), sha256: None });
         }
-        let status = |force: &String| (force.clone(), self.status(force, tables, news));
+        fail_point!("release::after-commits", |_| Err(Error::lake("failpoint: after the commits")));
+        let status = |force: &String| (force.clone(), self.status(force, tables, read));
         let previous = match self.previous {
             Some(previous) => Some(release::hash(&self.hub.lake, previous.release).await?),
             None => None,
@@ -167,9 +168,9 @@ impl Made<'_> {
     }
 
     /// How good the force's data is in the release being assembled.
-    fn status(&self, force: &str, tables: &BTreeMap<String, Content>, news: &News<'_>) -> ForceStatus {
+    fn status(&self, force: &str, tables: &BTreeMap<String, Content>, read: &Read<'_>) -> ForceStatus {
         let before = self.previous.and_then(|p| p.forces.get(force));
-        let unread = self.unread(force, news, before);
+        let unread = self.unread(force, read, before);
         let datasets = self.datasets(force, tables, &unread, before);
         let has_rows = datasets.values().any(|d| d.rows > 0);
         let reasons = || unread.values().map(String::as_str).collect::<Vec<_>>().join("; ");
@@ -188,12 +189,12 @@ impl Made<'_> {
 
     /// The force's sources that could not be read when they were last pulled. A run that does not
     /// pull a source knows no more of it than the run before.
-    fn unread(&self, force: &str, news: &News<'_>, before: Option<&ForceStatus>) -> BTreeMap<String, String> {
+    fn unread(&self, force: &str, read: &Read<'_>, before: Option<&ForceStatus>) -> BTreeMap<String, String> {
         let known_before = |source: &str| before.and_then(|b| b.unread.get(source));
         let sources = self.hub.project.sources.values().filter(|source| source.force == force);
         let failed = sources.filter_map(|source| {
-            let why = match news.pulled.contains(source.name.as_str()) {
-                true => news.failures.get(&source.name),
+            let why = match read.pulled.contains(source.name.as_str()) {
+                true => read.failures.get(&source.name),
                 false => known_before(&source.name),
             };
             Some((source.name.clone(), why?.clone()))

@@ -3,7 +3,7 @@
 
 use super::inputs::{Inputs, Landed};
 use crate::hub::Hub;
-use crate::model::{Model, Rule, Scope};
+use crate::model::{Model, Scope};
 use crate::release::{Basis, Dataset, hex};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,11 +175,8 @@ pub(super) fn digest_of(bases: &Bases) -> String {
 
 /// The tables that a model reads, and those that its checks look into.
 pub(super) fn tables_of(model: &Model) -> BTreeSet<String> {
-    let related = model.checks.iter().filter_map(|check| match &check.rule {
-        Rule::Relate { table, .. } => Some(table.clone()),
-        Rule::Unique(_) | Rule::NotNull(_) | Rule::Accept { .. } => None,
-    });
-    model.reads.iter().cloned().chain(related).collect()
+    let checked = model.checks.iter().flat_map(|check| check.rule.reads());
+    model.reads.iter().cloned().chain(checked).collect()
 }
 
 fn lists_of(tables: &BTreeSet<String>) -> BTreeSet<String> {

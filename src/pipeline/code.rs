@@ -1,25 +1,28 @@
-//! The models' SQL as it was at a release, for whoever asks later what a number was made by.
+//! What a release remembers of the definitions it was made by.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::hub::Hub;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use crate::model::Model;
+use crate::release::code::{self, Code, Origin, Statement};
 
-/// The statements of one state of the definitions.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Code {
-    /// `layer.name` of a model, or `system/staging.entity` of a mapping → its statement.
-    statements: BTreeMap<String, String>,
+/// Keeps the project's statements in the lake under `hash`, once.
+pub(super) async fn keep(hub: &Hub, hash: &str) -> Result<()> {
+    let models = hub.project.staging.iter().chain(&hub.project.models);
+    code::keep(&hub.lake, hash, &Code { statements: models.map(statement).collect() }).await
 }
 
-/// Keeps the statements in the lake under `hash`, once.
-pub(super) async fn keep(hub: &Hub, hash: &str) -> Result<()> {
-    let models = hub.project.models.iter().map(|model| (model.table(), model.sql.to_string()));
-    let mappings = hub.project.staging.iter().map(|model| {
-        (format!("{}/{}", model.system.as_deref().unwrap_or_default(), model.table()), model.sql.to_string())
+fn statement(model: &Model) -> Statement {
+    let origins = model.lineage.iter().map(|trace| Origin {
+        column: trace.column.clone(),
+        from_table: trace.from_table.clone(),
+        from_column: trace.from_column.clone(),
+        how: trace.how.as_str().to_string(),
     });
-    let code = Code { statements: models.chain(mappings).collect() };
-    let bytes =
-        serde_json::to_vec_pretty(&code).map_err(|e| Error::internal("the models' SQL").because(e))?;
-    hub.lake.put_if_absent(&format!("code/{hash}.json"), bytes).await.map(drop)
+    Statement {
+        table: model.table(),
+        system: model.system.clone(),
+        file: model.file.clone(),
+        sql: model.sql.to_string(),
+        lineage: origins.collect(),
+    }
 }

@@ -88,7 +88,7 @@ async fn table(
         .map_err(|error| error.at(format!("{}.{}", source.name, contract.entity)))?;
     let extract = session.read(contract, &span).await?;
     let covers = match (&span, &contract.mode) {
-        (Span::Since(low), _) => Covers::Since(Some(low)),
+        (Span::Since(low) | Span::Between(low, _), _) => Covers::Since(Some(low)),
         // A journal that is trimmed at its source stays whole here.
         (Span::Whole, Mode::Log(_)) => Covers::Since(None),
         (Span::Whole, Mode::Diff | Mode::Replace | Mode::Cursor(_)) => Covers::Whole,
@@ -97,9 +97,9 @@ async fn table(
     let task = Task { place: &place, contract, covers, file: None, accept_drop };
     let mut pulled = Pulled::default();
     let load = pulled.add(landing::land(&pull.hub.lake, task, extract).instrument(landing_of(&place)).await?);
-    if let (Mode::Log(_), Some(changed)) = (&contract.mode, load.map_or(0, |l| l.changed_rows).checked_sub(1))
-    {
-        pulled.notes.push(format!("{} rows of a log were changed at the source", changed + 1));
+    let changed = load.map_or(0, |load| load.changed_rows);
+    if changed > 0 && matches!(contract.mode, Mode::Log(_)) {
+        pulled.notes.push(format!("{changed} rows of a log were changed at the source"));
     }
     Ok(pulled)
 }
@@ -110,8 +110,19 @@ fn span(contract: &Contract, wish: &Wish, last: Option<&Load>) -> Result<Span> {
     if wish.full {
         return Ok(Span::Whole);
     }
+    let regular =
+        |load: &Load| load.high.as_ref().map(|high| connector::lowered(high, cursor.lag)).transpose();
+    if let Some((from, to)) = &wish.between {
+        let (from, to) = (connector::bound(contract, from)?, connector::upper_bound(contract, to)?);
+        return Ok(Span::Between(from, to));
+    }
     if let Some(since) = &wish.since {
-        return connector::bound(contract, since).map(Span::Since);
+        let since = connector::bound(contract, since)?;
+        // The next pull goes on from this one's end: what lies before its start must have been read.
+        return Ok(Span::Since(match last.map(regular).transpose()?.flatten() {
+            Some(start) => connector::earlier(contract, since, start)?,
+            None => since,
+        }));
     }
     let Some(last) = last else { return Ok(Span::Whole) };
     let swept = last.swept_at.and_then(chrono::DateTime::from_timestamp_micros);
@@ -119,10 +130,10 @@ fn span(contract: &Contract, wish: &Wish, last: Option<&Load>) -> Result<Span> {
         let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
         swept.is_none_or(|at| Utc::now().signed_duration_since(at) >= every)
     };
-    match &last.high {
-        Some(high) if !cursor.sweep.is_some_and(due) => connector::lowered(high, cursor.lag).map(Span::Since),
-        Some(_) | None => Ok(Span::Whole),
-    }
+    Ok(match regular(last)? {
+        Some(start) if !cursor.sweep.is_some_and(due) => Span::Since(start),
+        Some(_) | None => Span::Whole,
+    })
 }
 
 async fn files(
@@ -135,6 +146,8 @@ async fn files(
     let place = place(source, contract);
     let lake = &pull.hub.lake;
     let mut loads = raw::loads(lake, &place, None).await?;
+    // A replay lands rows of files that were landed before: it is no news of any.
+    loads.retain(|load| load.sha256.is_some());
     let mut pulled = Pulled::default();
     let mut refused = None;
     for file in files {

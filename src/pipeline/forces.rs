@@ -7,10 +7,10 @@ use super::plan::Todo;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::model::build::{Built, Job, Library};
-use crate::model::check::Finding;
+use crate::model::check::{Facts, Finding};
 use crate::model::content::Content;
-use crate::model::{Model, Severity};
-use crate::release::{Manifest, TableVersion};
+use crate::model::{Model, failures};
+use crate::release::{Dataset, Manifest, TableVersion};
 use crate::state::runs::{CheckRow, Step};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
@@ -48,6 +48,8 @@ pub(super) struct Building<'a> {
     /// Forces built at the same time.
     parallel: usize,
     report: &'a (dyn Fn(Event) + Send + Sync),
+    /// When the building began; what checks hold the age of data against.
+    at: DateTime<Utc>,
     /// Opened by the first force that is built.
     library: OnceCell<Arc<Library>>,
 }
@@ -66,7 +68,8 @@ impl<'a> Building<'a> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let parallel = parallel.unwrap_or(cores).max(1);
         let library = OnceCell::new();
-        Self { hub, run, inputs, reference, previous, cores, parallel, report, library }
+        let at = Utc::now();
+        Self { hub, run, inputs, reference, previous, cores, parallel, report, at, library }
     }
 
     /// Does what is to be done for every force.
@@ -124,6 +127,16 @@ impl<'a> Building<'a> {
         changed: &BTreeMap<String, Content>,
     ) -> Result<Result<BTreeMap<String, Content>, Refused>> {
         let started_at = Utc::now();
+        let built = self.built_hub(wanted, changed).await;
+        Ok(self.settle(None, started_at, built).await?.map(|built| built.tables))
+    }
+
+    /// The same without a record of it.
+    pub(super) async fn built_hub(
+        &self,
+        wanted: BTreeSet<String>,
+        changed: &BTreeMap<String, Content>,
+    ) -> Result<Built> {
         let mut kept = BTreeMap::new();
         let read = read_by(&self.hub.project.models, &wanted);
         for model in self.hub.project.models.iter().filter(|m| read.contains(&m.table())) {
@@ -133,13 +146,18 @@ impl<'a> Building<'a> {
             };
             kept.extend(content.map(|content| (model.table(), content)));
         }
-        let job = Job { force: None, sources: Vec::new(), wanted, kept, partitions: self.cores };
-        let built = self.spawned(job).await;
-        Ok(self.settle(None, started_at, built).await?.map(|built| built.tables))
+        let (sources, facts) = (Vec::new(), self.facts(None));
+        let job = Job { force: None, sources, wanted, kept, facts, partitions: self.cores };
+        self.spawned(job).await
+    }
+
+    /// Builds `wanted` for `force` on all cores, without a record of it.
+    pub(super) async fn built(&self, force: &str, wanted: BTreeSet<String>) -> Result<Built> {
+        self.spawned(self.job(force, wanted, self.cores).await?).await
     }
 
     /// What building `wanted` for `force` needs, opened.
-    pub(super) async fn job(&self, force: &str, wanted: BTreeSet<String>, partitions: usize) -> Result<Job> {
+    async fn job(&self, force: &str, wanted: BTreeSet<String>, partitions: usize) -> Result<Job> {
         let read = read_by(&self.hub.project.models, &wanted);
         let mut kept = BTreeMap::new();
         for model in self.hub.project.models.iter().filter(|m| read.contains(&m.table())) {
@@ -148,7 +166,19 @@ impl<'a> Building<'a> {
             }
         }
         let sources = self.inputs.open(self.hub, force).await?;
-        Ok(Job { force: Some(force.to_string()), sources, wanted, kept, partitions })
+        let facts = self.facts(Some(force));
+        Ok(Job { force: Some(force.to_string()), sources, wanted, kept, facts, partitions })
+    }
+
+    /// What the checks of a force, or of the hub, know besides the rows.
+    fn facts(&self, force: Option<&str>) -> Facts {
+        let released = self.previous.and_then(|p| match force {
+            Some(force) => p.forces.get(force).map(|status| &status.datasets),
+            None => Some(&p.hub),
+        });
+        let rows = |(table, dataset): (&String, &Dataset)| (table.clone(), dataset.rows);
+        let released = released.into_iter().flatten().map(rows).collect();
+        Facts { run: self.run.to_string(), at: self.at, force: force.map(str::to_string), released }
     }
 
     /// What models are run with.
@@ -183,6 +213,7 @@ impl<'a> Building<'a> {
         };
         if let Some(built) = &built {
             self.record(force, started_at, built).await?;
+            failures::commit(&self.hub.lake, built, &self.facts(force)).await?;
         }
         let force_name = force.map(str::to_string);
         match (built, refused) {
@@ -196,7 +227,7 @@ impl<'a> Building<'a> {
             }
             (built, None) => {
                 let built = built.unwrap_or_default();
-                let warnings = built.findings.iter().filter(|f| f.failing > 0).count();
+                let warnings = built.findings.iter().filter(|f| f.fails()).count();
                 let rows = built.steps.iter().map(|step| step.rows).sum();
                 (self.report)(Event::Built { force: force_name, rows, warnings });
                 Ok(Ok(built))
@@ -278,10 +309,7 @@ fn check_row(force: Option<&str>, finding: &Finding) -> CheckRow {
         force: force.map(str::to_string),
         model: finding.model.clone(),
         rule: finding.rule.clone(),
-        severity: match finding.severity {
-            Severity::Block => "block",
-            Severity::Warn => "warn",
-        },
+        severity: finding.severity.as_str(),
         failing: finding.failing,
         checked: finding.checked,
     }

@@ -9,6 +9,7 @@ mod forces;
 mod inputs;
 pub mod limits;
 mod plan;
+pub mod preview;
 pub mod pull;
 mod reference;
 mod replay;

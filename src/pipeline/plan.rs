@@ -3,7 +3,8 @@
 use super::basis::{Bases, Definitions, digest_of};
 use crate::error::{Error, Result, known};
 use crate::hub::Hub;
-use crate::model::{Layer, Scope};
+use crate::model::{Model, Scope};
+use crate::project::Project;
 use crate::release::{Dataset, ForceStatus, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +46,7 @@ pub(super) fn selected(hub: &Hub, choice: &Choice) -> Result<Option<BTreeSet<Str
             Some(table) => (table, true),
             None => (name.as_str(), false),
         };
-        let table = model_named(hub, table)?;
+        let table = model_named(&hub.project, table)?.table();
         add_upstream(hub, &table, &mut selected);
         // Models stand in dependency order, so one pass finds everything downstream.
         let mut below = BTreeSet::from([table]);
@@ -59,12 +60,11 @@ pub(super) fn selected(hub: &Hub, choice: &Choice) -> Result<Option<BTreeSet<Str
     Ok(Some(selected))
 }
 
-/// `layer.name` of the model that somebody calls `name`, with its layer or without.
-pub(super) fn model_named(hub: &Hub, name: &str) -> Result<String> {
-    let models = || hub.project.models.iter().filter(|model| model.layer != Layer::Staging);
-    let named = |table: &String| table == name || table.split_once('.').is_some_and(|(_, own)| own == name);
-    models().map(|model| model.table()).find(named).ok_or_else(|| {
-        let tables: Vec<String> = models().map(|model| model.table()).collect();
+/// The model that somebody calls `name`, with its layer or without.
+pub(super) fn model_named<'a>(project: &'a Project, name: &str) -> Result<&'a Model> {
+    let named = |model: &&Model| model.table() == name || model.name == name;
+    project.models.iter().find(named).ok_or_else(|| {
+        let tables: Vec<String> = project.models.iter().map(Model::table).collect();
         let hint = known("models", name, tables.iter().map(String::as_str));
         Error::config(format!("there is no model \"{name}\"")).hint(hint)
     })

@@ -1,12 +1,12 @@
 //! One run: pull and land every source, build and check force by force, publish one release.
 
 use super::Event;
-use super::assemble::{HubMade, Made, News};
+use super::assemble::{HubMade, Made, Read};
 use super::basis::Definitions;
 use super::forces::{Building, Force};
 use super::inputs::{Inputs, Pinned};
-use super::plan::{self, Choice};
 use super::limits::Limits;
+use super::plan::{self, Choice};
 use super::pull::{self, Failures, Pull, Wish};
 use super::{code, reference};
 use crate::error::{Error, Result};
@@ -16,10 +16,14 @@ use crate::project::{Pipeline, Source};
 use crate::release::{self, Manifest};
 use crate::state::runs::NewRun;
 use chrono::{DateTime, Utc};
+use fail::fail_point;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use tracing::{Instrument, info_span};
+
+/// How often a run builds over a new release when other hubs publish on the same lake.
+const PUBLISH_ATTEMPTS: u32 = 3;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +55,8 @@ pub async fn pull(
     let _lock = lock(hub)?;
     let run = new_run();
     hub.state.begin_run(&NewRun { run: &run, pipeline: "pull", slot: None, parent: None, epoch: 0 }).await?;
-    let pulled: Result<Failures> = Pull { hub, run: &run, retries, wish, limits: Limits::default(), report }.sources(sources).await;
+    let pulled: Result<Failures> =
+        Pull { hub, run: &run, retries, wish, limits: Limits::default(), report }.sources(sources).await;
     let outcome = match &pulled {
         Ok(failures) if failures.is_empty() => "succeeded",
         Ok(_) => "partial",
@@ -86,6 +91,8 @@ pub struct Order {
     pub slot: Option<DateTime<Utc>>,
     /// How long it and its steps may take.
     pub limits: Limits,
+    /// What is asked of the pull beyond what the contracts say.
+    pub wish: Wish,
 }
 
 impl Order {
@@ -99,13 +106,14 @@ impl Order {
             parallel: Some(pipeline.parallel),
             slot: None,
             limits: Limits { run: pipeline.timeout, step: pipeline.step_timeout },
+            wish: Wish::default(),
         }
     }
 
     /// A build of what has been landed, without a pull.
     pub fn build(choice: Choice) -> Self {
-        let limits = Limits::default();
-        Self { name: "build".into(), sources: Vec::new(), retries: 0, choice, parallel: None, slot: None, limits }
+        let (sources, limits, wish) = (Vec::new(), Limits::default(), Wish::default());
+        Self { name: "build".into(), sources, retries: 0, choice, parallel: None, slot: None, limits, wish }
     }
 }
 
@@ -131,7 +139,8 @@ pub async fn attempt(
     let new = NewRun { run: &run, pipeline: &order.name, slot: order.slot, parent: None, epoch: 0 };
     hub.state.begin_run(&new).await?;
     let stages = Stages { hub, run: &run, order, selected, report };
-    let ended = order.limits.run(stages.all()).instrument(info_span!("run", muster.run = run, muster.pipeline = order.name)).await;
+    let span = info_span!("run", muster.run = run, muster.pipeline = order.name);
+    let ended = order.limits.run(stages.all()).instrument(span).await;
     match &ended {
         Ok(done) => {
             let outcome = match done.outcome {
@@ -164,37 +173,60 @@ impl Stages<'_> {
         let sources: Vec<&Source> = sources.filter(in_scope).collect();
         let sources = pull::worth_trying(hub, sources, order.slot).await?;
         let limits = order.limits;
-        let pull = Pull { hub, run, retries: order.retries, wish: Wish::default(), limits, report };
+        let pull = Pull { hub, run, retries: order.retries, wish: order.wish.clone(), limits, report };
         let failures = pull.sources(&sources).await?;
+        // A part of the past does not make a source's data fresh.
+        let whole = sources.iter().filter(|_| order.wish.between.is_none());
+        let pulled = whole.map(|source| source.name.as_str()).collect();
+        let read = Read { pulled, failures };
+        // What was built over a release that is no longer the newest is built again: the tables that
+        // the other hub released may be newer than those kept here.
+        for _ in 1..PUBLISH_ATTEMPTS {
+            if let Some(done) = self.release(&read).await? {
+                return Ok(done);
+            }
+        }
+        let done = self.release(&read).await?;
+        done.ok_or_else(|| {
+            Error::lake("other hubs keep publishing releases on this lake")
+                .hint("give one hub the lake to itself, or run again when the others are idle")
+        })
+    }
+
+    /// Builds what has changed since the newest release and publishes the next one; `None` when
+    /// another hub has published meanwhile.
+    async fn release(&self, read: &Read<'_>) -> Result<Option<Report>> {
+        let Self { hub, run, order, report, .. } = *self;
         let previous = release::newest(&hub.lake).await?;
+        let previous = previous.as_ref();
         let inputs = Inputs::survey(hub, &Pinned::new()).await?;
         let definitions = Definitions::new(hub, &inputs);
-        let reference = reference::land(hub, &inputs, previous.as_ref()).await?;
-        let (bases, todo) =
-            plan::todo(hub, &definitions, &order.choice, self.selected.as_ref(), previous.as_ref());
-        let previous = previous.as_ref();
+        let reference = reference::land(hub, &inputs, previous).await?;
+        let (bases, todo) = plan::todo(hub, &definitions, &order.choice, self.selected.as_ref(), previous);
+        fail_point!("build::before-files", |_| Err(Error::lake("failpoint: before the files")));
         let building = Building::new(hub, run, &inputs, &reference, previous, order.parallel, report);
-        let forces = building.forces(&bases, todo).await?;
-        let pulled = sources.iter().map(|source| source.name.as_str()).collect();
-        let (forces, bases) = (&forces, &bases);
+        let (forces, bases) = (&building.forces(&bases, todo).await?, &bases);
         let made =
             Made { hub, run, epoch: 0, definitions: &definitions, inputs: &inputs, previous, forces, bases };
         let tables = made.tables().await?;
         let hub_made = self.hub_models(&building, &made, &tables).await?;
-        let news = News { pulled, failures: &failures, reference: &reference };
-        let manifest = made.manifest(&tables, &hub_made, &news).await?;
+        fail_point!("build::after-files", |_| Err(Error::lake("failpoint: after the files")));
+        let manifest = made.manifest(&tables, &hub_made, read, &reference).await?;
         let blocked = |force: &Force| matches!(force, Force::Failed { .. });
-        let partial = !failures.is_empty() || hub_made.tables.is_err() || forces.values().any(blocked);
+        let partial = !read.failures.is_empty() || hub_made.tables.is_err() || forces.values().any(blocked);
         let outcome = if partial { Outcome::Partial } else { Outcome::Succeeded };
         if let Some(previous) = previous.filter(|previous| previous.same_content(&manifest)) {
             report(Event::Unchanged { release: previous.release });
-            return Ok(Report { outcome, release: previous.clone() });
+            return Ok(Some(Report { outcome, release: previous.clone() }));
         }
         code::keep(hub, &manifest.code).await?;
+        fail_point!("release::before-manifest", |_| Err(Error::lake("failpoint: before the manifest")));
         let span = info_span!("release", muster.run = run, muster.release = manifest.release);
-        release::publish(&hub.lake, &manifest).instrument(span).await?;
+        if !release::publish(&hub.lake, &manifest).instrument(span).await? {
+            return Ok(None);
+        }
         report(Event::Released { release: manifest.release });
-        Ok(Report { outcome, release: manifest })
+        Ok(Some(Report { outcome, release: manifest }))
     }
 
     /// Builds the hub-scope models whose inputs have changed, over the force-scope tables that will

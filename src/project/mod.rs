@@ -92,9 +92,12 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
         hub::check(&dir, &settings, &systems, &tables, found);
     models::link(&mut drafts, &systems, &tables, found);
     let order = models::order(&drafts, found);
-    tables::check(&drafts, &order, &systems, &reference, found)
+    let lineage = tables::check(&drafts, &order, &systems, &reference, found)
         .map_err(|error| found.whole(FILE, 1, error.to_string(), ()))
         .ok()?;
+    for (index, traces) in lineage {
+        drafts[index].model.lineage = traces;
+    }
 
     let models: Vec<Model> = order.iter().map(|index| drafts[*index].model.clone()).collect();
     let parts = pipeline::Parts { dir: &dir, sources: &sources, models: &models };

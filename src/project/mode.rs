@@ -27,7 +27,13 @@ pub(super) fn check(section: &mut Section<'_>, columns: &[Column], has_table: bo
                 section.problem(name.span, format!("mode \"{}\" needs a cursor", name.value), hint);
             }
             match name.value {
-                "log" => Mode::Log(cursor),
+                "log" => {
+                    if cursor.as_ref().is_some_and(|cursor| cursor.sweep.is_some()) {
+                        let hint = "what leaves a log stays here; `muster pull --full` reads it whole";
+                        section.problem(section.place("sweep"), "mode \"log\" has no sweep", hint);
+                    }
+                    Mode::Log(cursor)
+                }
                 _ => Mode::Cursor(
                     cursor.map(|cursor| Cursor { sweep: cursor.sweep.or(Some(SWEEP)), ..cursor }),
                 ),

@@ -5,7 +5,7 @@ use super::library::{Connector, Search};
 use super::problem::{Doc, Found};
 use crate::error::known;
 use crate::model::header::{Fault, Header};
-use crate::model::{Layer, Model, Rule, Scope, graph, header};
+use crate::model::{Layer, Model, Scope, graph, header};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -95,6 +95,7 @@ fn draft<'a>(layer: Layer, name: &str, system: Option<&str>, doc: &'a Doc, found
         checks: header.checks.iter().map(|(_, check)| check.clone()).collect(),
         reads,
         sql: sql.into(),
+        lineage: Vec::new(),
         file: doc.file.clone(),
     };
     Draft { model, header, doc, sql_at, sound }
@@ -168,15 +169,13 @@ pub(super) fn order(drafts: &[Draft<'_>], found: &Found) -> Vec<usize> {
         .filter(|index| built(&&drafts[*index]))
         .map(|index| (drafts[index].model.table(), index))
         .collect();
-    // A check wants the table it relates to built before; where that table in turn reads this
-    // one, it looks at the version before.
+    // A check wants the tables that it looks at built before, unless they are made from this one.
     for draft in drafts {
-        for check in &draft.model.checks {
-            if let Rule::Relate { table, .. } = &check.rule
-                && !graph::reaches(&reads, table, &draft.model.table())
+        for table in draft.model.checks.iter().flat_map(|check| check.rule.reads()) {
+            if !graph::reaches(&reads, &table, &draft.model.table())
                 && let Some(tables) = reads.get_mut(&draft.model.table())
             {
-                tables.push(table.clone());
+                tables.push(table);
             }
         }
     }

@@ -5,6 +5,7 @@ use crate::engine::{CATALOG, Engine};
 use crate::error::known;
 use crate::error::{Error, Result};
 use crate::model::graph::word_at;
+use crate::model::lineage::{self, Trace};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -28,6 +29,8 @@ pub(super) struct Planner {
 pub(super) struct Planned {
     /// Its columns.
     pub(super) schema: SchemaRef,
+    /// Which columns each of them comes from.
+    pub(super) lineage: Vec<Trace>,
     /// The columns it needs of each table (`layer.name`) that it reads.
     pub(super) uses: BTreeMap<String, BTreeSet<String>>,
 }
@@ -66,10 +69,11 @@ impl Planner {
         let state = self.session.state();
         // Nothing here waits: the tables are in memory.
         let plan = block_on(state.create_logical_plan(sql))?;
+        let lineage = lineage::trace(&plan)?;
         let plan = state.optimize(&plan)?;
         // Some queries have a logical plan that nothing can run.
         block_on(state.query_planner().create_physical_plan(&plan, &state))?;
-        Ok(Planned { schema: Arc::new(plan.schema().as_arrow().clone()), uses: uses(&plan)? })
+        Ok(Planned { schema: Arc::new(plan.schema().as_arrow().clone()), lineage, uses: uses(&plan)? })
     }
 
     fn clear(&self, layer: &str) -> Result<Arc<dyn SchemaProvider>> {

@@ -7,6 +7,7 @@ use super::problem::Found;
 use super::{Reference, System};
 use crate::engine::lake_schema;
 use crate::error::Result;
+use crate::model::lineage::Trace;
 use crate::model::{Layer, Scope};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
@@ -22,24 +23,31 @@ pub(super) struct Tables<'a, 'd> {
     pub(super) schemas: BTreeMap<String, SchemaRef>,
     /// The output of each staging mapping, by its place among the drafts.
     mappings: BTreeMap<usize, SchemaRef>,
+    /// The lineage of each statement, by its place among the drafts.
+    lineage: Lineage,
     /// The staging columns that conformed models and marts need, and one that needs it.
     needed: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Plans every model in `order`; what is wrong with them is in `found`.
+/// The lineage of each statement, by its place among the drafts.
+pub(super) type Lineage = BTreeMap<usize, Vec<Trace>>;
+
+/// Plans every model in `order` and tells where its columns come from; what is wrong with them is
+/// in `found`.
 pub(super) fn check(
     drafts: &[Draft<'_>],
     order: &[usize],
     systems: &BTreeMap<String, System>,
     reference: &BTreeMap<String, Reference>,
     found: &Found,
-) -> Result<()> {
+) -> Result<Lineage> {
     let mut tables = Tables {
         planner: Planner::new()?,
         found,
         drafts,
         schemas: BTreeMap::new(),
         mappings: BTreeMap::new(),
+        lineage: Lineage::new(),
         needed: BTreeMap::new(),
     };
     for list in reference.values() {
@@ -48,7 +56,7 @@ pub(super) fn check(
     }
     tables.staging(systems)?;
     for index in order {
-        tables.model(&drafts[*index])?;
+        tables.model(*index, &drafts[*index])?;
     }
     tables.required();
     tables.uneven();
@@ -61,7 +69,7 @@ pub(super) fn check(
             header::Promises { tables: &tables, draft, output }.check();
         }
     }
-    Ok(())
+    Ok(tables.lineage)
 }
 
 impl Tables<'_, '_> {
@@ -83,6 +91,7 @@ impl Tables<'_, '_> {
                 bound = Some(&system.name);
             }
             if let Some(planned) = self.plan(draft) {
+                self.lineage.insert(index, planned.lineage);
                 self.mappings.insert(index, planned.schema);
             }
         }
@@ -124,12 +133,13 @@ impl Tables<'_, '_> {
     }
 
     /// Plans a conformed model or mart, if all that it reads is known.
-    fn model(&mut self, draft: &Draft<'_>) -> Result<()> {
+    fn model(&mut self, index: usize, draft: &Draft<'_>) -> Result<()> {
         let known = |table: &String| self.schemas.contains_key(table);
         if !draft.model.reads.iter().all(known) {
             return Ok(());
         }
         let Some(planned) = self.plan(draft) else { return Ok(()) };
+        self.lineage.insert(index, planned.lineage);
         let table = draft.model.table();
         for (read, columns) in planned.uses.into_iter().filter(|(read, _)| read.starts_with("staging.")) {
             let needed = self.needed.entry(read).or_default();
@@ -267,7 +277,7 @@ fn columns_after(first: &[&str], others: impl IntoIterator<Item = Field>) -> Sch
 }
 
 /// A type as SQL calls it.
-fn type_name(ty: &DataType) -> String {
+pub(super) fn type_name(ty: &DataType) -> String {
     match ty {
         DataType::Utf8 => "text".into(),
         DataType::Int64 => "bigint".into(),

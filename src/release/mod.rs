@@ -1,11 +1,18 @@
 //! 5 RELEASE. Publishes all tables at once by writing one manifest. Readers see a release or the
 //! one before, never a mixture.
 
+pub mod as_of;
+pub mod change;
+pub mod code;
+
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+
+const CHAIN_BROKEN: &str =
+    "a manifest was deleted or edited after it was published; compare with a copy of the lake";
 
 /// The folder of the manifests in the lake.
 const FOLDER: &str = "releases";
@@ -205,19 +212,44 @@ pub async fn numbers(lake: &Lake) -> Result<Vec<u64>> {
     Ok(names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect())
 }
 
-/// Publishes `manifest` as the release after `previous`, atomically. An error when another run
-/// has published that number first: nothing has changed then.
-pub async fn publish(lake: &Lake, manifest: &Manifest) -> Result<()> {
-    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| Error::internal("a manifest").because(e))?;
-    let name = path(manifest.release);
-    match lake.put_if_absent(&name, bytes).await? {
-        true => Ok(()),
-        false => {
-            Err(Error::lake(format!("release {} was published by another run meanwhile", manifest.release))
-                .at(name)
-                .hint("run again; the other run's release stands"))
+/// Publishes `manifest` as the release after the one whose hash it names, atomically. `false` when
+/// another run has published that number first: nothing has changed then. An error when a run of a
+/// later epoch has published: this one's lease is over.
+pub async fn publish(lake: &Lake, manifest: &Manifest) -> Result<bool> {
+    if let Some(before) = manifest.release.checked_sub(1).filter(|before| *before > 0) {
+        let before = self::manifest(lake, before).await?;
+        if before.epoch > manifest.epoch {
+            return Err(Error::lake(format!(
+                "this run's lease (epoch {}) was taken over: release {} is of epoch {}",
+                manifest.epoch, before.release, before.epoch
+            ))
+            .hint("the other run's release stands; run again"));
         }
     }
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| Error::internal("a manifest").because(e))?;
+    lake.put_if_absent(&path(manifest.release), bytes).await
+}
+
+/// Reads every manifest and makes sure that each names the hash of the one before: the number of
+/// releases. An error names the first that does not.
+pub async fn verify(lake: &Lake) -> Result<u64> {
+    let mut before: Option<(u64, String)> = None;
+    for number in numbers(lake).await? {
+        let name = path(number);
+        let bytes = lake.get(&name).await?;
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|e| Error::lake("the manifest cannot be read").at(&name).because(e))?;
+        let expected = before.as_ref().map_or(1, |(number, _)| number + 1);
+        let broken = |what: &str| Err(Error::lake(what.to_string()).at(&name).hint(CHAIN_BROKEN));
+        if (number, manifest.release) != (expected, expected) {
+            return broken(&format!("release {expected} is missing or has another number"));
+        }
+        if manifest.previous != before.map(|(_, hash)| hash) {
+            return broken("the manifest does not name the hash of the one before it");
+        }
+        before = Some((number, hex(&Sha256::digest(&bytes))));
+    }
+    Ok(before.map_or(0, |(number, _)| number))
 }
 
 /// The SHA-256 of a published manifest's bytes, which the next one names.

@@ -44,6 +44,11 @@ impl Entry {
         self.finish(Outcome::Failed).await
     }
 
+    /// Records that the statement did what it says, and has no rows.
+    pub(super) async fn succeeded(self) -> Result<()> {
+        self.finish(Outcome::Succeeded).await
+    }
+
     /// Counts what passes, and completes the record before the last item is handed on.
     pub(super) fn follow(self, rows: Rows) -> Rows {
         stream::unfold(Some((rows, self)), |open| async move {

@@ -4,6 +4,7 @@
 //! One set of statements serves SQLite and PostgreSQL; what differs is in [`schema`] and in the
 //! clock that decides what has expired.
 
+pub mod checks;
 pub mod health;
 pub mod leases;
 pub mod queries;

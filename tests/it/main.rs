@@ -9,7 +9,9 @@
     reason = "tests fail loudly"
 )]
 
+mod as_of;
 mod check;
+mod checks;
 mod crash;
 mod demo;
 mod faults;

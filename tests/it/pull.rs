@@ -5,6 +5,7 @@ use muster::lake::Lake;
 use muster::lake::raw::Load;
 use muster::pipeline::pull::Wish;
 use muster::pipeline::{Replayed, replay, run};
+use muster::project::{self, Library};
 
 fn full() -> Wish {
     Wish { full: true, ..Wish::default() }
@@ -94,6 +95,15 @@ async fn since_reads_from_a_value_and_deletes_nothing() {
     let since = |value: &str| Wish { since: Some(value.into()), ..Wish::default() };
     let load = teller.pulled(since("20")).await.unwrap();
     assert_eq!((counts(&load), load.received_rows), ([0, 1, 0, 0], 2));
+
+    // Later than where a pull goes on anyway: what lies between would never be read.
+    teller.sql("insert into PAYMENT values (4,1,'d',29), (5,1,'e',40)").await;
+    let load = teller.pulled(since("40")).await.unwrap();
+    assert_eq!(
+        (counts(&load), load.received_rows),
+        ([2, 0, 0, 0], 3),
+        "from 28 on, the last end minus the lag"
+    );
     let lake = Lake::open(&teller.lake()).unwrap();
     let why = teller.pull_with(lake, since("yesterday")).await.unwrap_err();
     assert!(why.contains("\"yesterday\" is not a value of the entity's cursor"), "{why}");
@@ -113,6 +123,13 @@ async fn a_new_column_is_no_storm_of_changes() {
     assert_eq!(counts(&load), [0, 1, 0, 0], "only the row that has a value in it");
     teller.agree(contract, &COLUMNS.replace("payee = { type = \"text\" }\n", ""));
     assert!(teller.pulled(Wish::default()).await.is_none(), "a column that goes changes no row");
+    // From here on the table holds hashes with and without the column that went.
+    for changed in 1..=2 {
+        teller.sql(&format!("update PAYMENT set AMOUNT = 2 where ID = {changed}")).await;
+        let load = teller.pulled(Wish::default()).await.unwrap();
+        assert_eq!((counts(&load), load.mixed), ([0, 1, 0, 0], true));
+        assert!(teller.pulled(Wish::default()).await.is_none(), "the rows that did not change are known");
+    }
 }
 
 #[tokio::test]
@@ -175,6 +192,38 @@ async fn replaying_lands_what_a_corrected_contract_accepts_once() {
             assert_eq!(counts(&load), [0, 0, 0, 1], "{story:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_replay_does_not_make_the_past_news() {
+    let teller = Story::States.begin().await;
+    teller.write("drop/pay_1.csv", "id,amount,payee,seen\n1,1.00,a,1\n2,n/a,b,2\n");
+    teller.pulled(Wish::default()).await.unwrap();
+    teller.write("drop/pay_2.csv", "id,amount,payee,seen\n1,1.00,a,1\n2,n/a,b,2\n3,3.00,c,3\n");
+    assert_eq!(counts(&teller.pulled(Wish::default()).await.unwrap()), [1, 0, 0, 1]);
+
+    // The row of the first file is replayed; the second file is still what the source says.
+    let contract = "key = [\"id\"]\nfile = { match = \"pay_*.csv\", format = \"csv\", settle = \"0s\" }\n";
+    teller.agree(contract, &COLUMNS.replace("\"decimal(18,2)\"", "\"decimal(18,2)\", null = [\"n/a\"]"));
+    assert_eq!(teller.replayed().await, Replayed { quarantined: 1, released: 1 });
+    let landed = teller.loads().await.len();
+    teller.pulled(Wish::default()).await;
+    for load in teller.loads().await.iter().rev().skip(landed) {
+        assert_eq!(load.file.as_deref(), Some("pay_2.csv"), "an older state is past");
+        assert_eq!(counts(load), [0, 0, 0, 0], "and the newest is known");
+    }
+}
+
+#[tokio::test]
+async fn a_log_has_no_sweep() {
+    let teller = Story::Cursor.begin().await;
+    teller.agree(&CURSOR.replace("\"cursor\"\ncursor", "\"log\"\ncursor"), COLUMNS);
+    let problems = project::load_with(teller.dir(), &Library::empty()).unwrap_err().plain();
+    assert!(problems.contains("mode \"log\" has no sweep"), "{problems}");
+    teller
+        .agree(&CURSOR.replace("\"cursor\"\ncursor", "\"log\"\ncursor").replace("sweep", "# sweep"), COLUMNS);
+    project::load_with(teller.dir(), &Library::empty())
+        .unwrap_or_else(|problems| panic!("{}", problems.plain()));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::arrow::record_batch::RecordBatch;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -51,6 +52,19 @@ pub fn recipe(contract: &Contract) -> String {
         .ok();
     }
     text
+}
+
+/// Whether rows hashed under the recipe `old` have the same hashes under `new`: the same recipe and
+/// key, and no column fewer. A column more changes nothing, because a null adds nothing.
+pub fn extends(old: &str, new: &str) -> bool {
+    let columns = |text: &str| -> Option<(String, BTreeSet<String>)> {
+        let (head, columns) = text.split_once("; row")?;
+        Some((head.to_string(), columns.split(',').map(|column| column.trim().to_string()).collect()))
+    };
+    match (columns(old), columns(new)) {
+        (Some((old_head, old)), Some((new_head, new))) => old_head == new_head && old.is_subset(&new),
+        _ => false,
+    }
 }
 
 /// The hash of each row of `batch` over the contract's columns (`_row_hash` of good rows). A

@@ -36,6 +36,19 @@ fn the_recipe_never_changes_unnoticed() {
     assert_eq!(recipe(&decimals), "2; key z; row a 5, z 4.2");
 }
 
+#[test]
+fn a_column_more_keeps_the_hashes_and_a_column_fewer_does_not() {
+    let two = recipe(&contract(&[("a", Type::Text), ("n", Type::Int)]));
+    let three = recipe(&three());
+    assert!(extends(&three, &three) && extends(&two, &three) && !extends(&three, &two));
+    let retyped = recipe(&contract(&[("a", Type::Text), ("b", Type::Int), ("n", Type::Int)]));
+    assert!(!extends(&three, &retyped));
+    let mut keyed = self::three();
+    keyed.key = vec!["b".into()];
+    assert!(!extends(&three, &recipe(&keyed)), "another key");
+    assert!(!extends("", &three), "before hashes had a recipe");
+}
+
 const ROW: &str = "d6029fbc8379d73bab29489d434c06cf";
 const KEY: &str = "d06618e07379523c11280f7d3e70b449";
 

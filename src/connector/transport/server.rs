@@ -1,7 +1,9 @@
 //! What database servers have in common: how they are entered, and how their errors are told.
 
+use crate::connector::cursor::INSTANT;
 use crate::error::{Error, Result};
 use crate::project::{Server, Source};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use std::time::Duration;
 
 /// A server that does not greet by then is down.
@@ -66,6 +68,14 @@ impl Host {
             Some(secret) => secret.read().map_err(|error| error.at(at)),
             None => Ok(String::new()),
         }
+    }
+
+    /// The server's clock, which it `said` in UTC.
+    pub(super) fn clock(&self, said: &str) -> Result<DateTime<Utc>> {
+        let read = NaiveDateTime::parse_from_str(said, INSTANT).map(|said| said.and_utc());
+        read.map_err(|error| {
+            Error::source("the server's clock cannot be read").at(&self.source.name).because(error)
+        })
     }
 
     /// The error about `doing`, a fragment that says what could not be done.

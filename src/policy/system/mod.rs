@@ -2,6 +2,8 @@
 //! A row that belongs to a force is seen by those who may read that force; a row that belongs to
 //! the hub as a whole, by those who may read every force.
 
+mod failures;
+mod lineage;
 mod record;
 mod rows;
 
@@ -37,25 +39,31 @@ pub enum Kind {
     Steps,
     /// One row per run, force and check.
     Checks,
+    /// One row per row that failed a check when its model was last checked.
+    CheckFailures,
     /// One row per release and force.
     Releases,
     /// One row per force and dataset of the release.
     Coverage,
     /// One row per statement.
     Queries,
+    /// One row per column of a table and column that it depends on.
+    Lineage,
 }
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Loads,
         Kind::Quarantine,
         Kind::Runs,
         Kind::Steps,
         Kind::Checks,
+        Kind::CheckFailures,
         Kind::Releases,
         Kind::Coverage,
         Kind::Queries,
+        Kind::Lineage,
     ];
 
     /// The table's name in schema `hub`.
@@ -66,9 +74,20 @@ impl Kind {
             Kind::Runs => "runs",
             Kind::Steps => "steps",
             Kind::Checks => "checks",
+            Kind::CheckFailures => "check_failures",
             Kind::Releases => "releases",
             Kind::Coverage => "coverage",
             Kind::Queries => "queries",
+            Kind::Lineage => "lineage",
+        }
+    }
+
+    /// Whether the table tells of a release, so that it has a past; the others are the hub's diary,
+    /// which only grows.
+    pub fn belongs_to_release(self) -> bool {
+        match self {
+            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage | Kind::Lineage => true,
+            Kind::Runs | Kind::Steps | Kind::Checks | Kind::CheckFailures | Kind::Queries => false,
         }
     }
 
@@ -82,7 +101,9 @@ impl Kind {
             Kind::Runs => record::RUNS,
             Kind::Steps => record::STEPS,
             Kind::Checks => record::CHECKS,
+            Kind::CheckFailures => failures::CHECK_FAILURES,
             Kind::Queries => record::QUERIES,
+            Kind::Lineage => lineage::LINEAGE,
         };
         let field = |(name, column): &(&str, Column)| Field::new(*name, column.arrow(), true);
         Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -115,6 +136,8 @@ pub struct View {
     engine: Engine,
     manifest: Manifest,
     principal: Principal,
+    /// The columns of each model that can point to a person.
+    pii: BTreeMap<String, Vec<String>>,
     /// How old the newest data of a dataset may be.
     fresh: BTreeMap<String, Duration>,
 }
@@ -124,7 +147,17 @@ impl View {
     pub fn new(hub: &Hub, manifest: Manifest, principal: Principal) -> Self {
         let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
         let fresh = hub.project.fresh().into_iter().map(|(name, age)| (name.to_string(), age)).collect();
-        Self { lake, state, engine, manifest, principal, fresh }
+        let tagged = hub.project.models.iter().map(|model| {
+            let columns = model.columns.iter().filter(|column| column.tags.iter().any(|tag| tag == "pii"));
+            (model.table(), columns.map(|column| column.name.clone()).collect())
+        });
+        let pii = tagged.collect();
+        Self { lake, state, engine, manifest, principal, pii, fresh }
+    }
+
+    /// The release.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 }
 
@@ -169,7 +202,12 @@ impl TableProvider for SystemTable {
             Kind::Runs => record::runs(view, forces).await,
             Kind::Steps => record::steps(view, forces).await,
             Kind::Checks => record::checks(view, forces).await,
+            Kind::CheckFailures => {
+                let plan = failures::plan(&self.view, forces, projection).await;
+                return plan.map_err(|e| DataFusionError::External(Box::new(e)));
+            }
             Kind::Queries => record::queries(view, forces).await,
+            Kind::Lineage => lineage::lineage(view, forces).await,
         };
         let batch = computed.map_err(|e| DataFusionError::External(Box::new(e)))?;
         let exec = MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?;

@@ -5,7 +5,6 @@ mod decode;
 mod plan;
 
 use crate::connector::contract::Contract;
-use crate::connector::cursor::INSTANT;
 use crate::connector::transport::server::{Fault, Host};
 use crate::connector::transport::table::Feed;
 use crate::connector::transport::wait::{Stop, Wait};
@@ -13,7 +12,7 @@ use crate::connector::transport::{Outlet, place, start_table, table_of};
 use crate::connector::{Extract, Span, Totals};
 use crate::error::{Error, Result};
 use crate::project::{Server, Source, TlsMode};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use futures::{FutureExt, TryStreamExt};
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlSslMode};
@@ -53,9 +52,7 @@ pub(super) async fn open(source: &Source, server: &Server) -> Result<Session> {
     let number: u64 = row.try_get_unchecked(0).map_err(failed)?;
     let (clock, version): (String, String) =
         (row.try_get_unchecked(1).map_err(failed)?, row.try_get_unchecked(2).map_err(failed)?);
-    let now = NaiveDateTime::parse_from_str(&clock, INSTANT)
-        .map_err(|error| Error::source("the server's clock cannot be read").at(&source.name).because(error))?
-        .and_utc();
+    let now = host.clock(&clock)?;
     for set in settings(source, &version) {
         connection.execute(AssertSqlSafe(set)).await.map_err(failed)?;
     }

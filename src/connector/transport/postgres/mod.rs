@@ -7,7 +7,6 @@ mod link;
 mod plan;
 
 use crate::connector::contract::Contract;
-use crate::connector::cursor::INSTANT;
 use crate::connector::transport::server::Host;
 use crate::connector::transport::table::Feed;
 use crate::connector::transport::wait::{Stop, Wait};
@@ -15,7 +14,7 @@ use crate::connector::transport::{Outlet, place, start_table, table_of};
 use crate::connector::{Extract, Span, Totals};
 use crate::error::{Error, Result};
 use crate::project::{Server, Source};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use link::Link;
 use sqlx::{PgConnection, Row};
 use std::sync::Arc;
@@ -46,11 +45,9 @@ pub(super) async fn open(source: &Source, server: &Server) -> Result<Session> {
     // The start of the transaction: what is committed later, but stamped before, is left to the lag.
     let taken = "select pg_export_snapshot(), to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')";
     let row = sqlx::query(taken).fetch_one(&mut keeper).await.map_err(failed)?;
-    let text: String = row.try_get(1).map_err(failed)?;
-    let now = NaiveDateTime::parse_from_str(&text, INSTANT)
-        .map_err(|error| Error::source("the server's clock cannot be read").at(&source.name).because(error))?
-        .and_utc();
-    let snapshot = row.try_get(0).map_err(failed)?;
+    let (snapshot, clock): (String, String) =
+        (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+    let now = host.clock(&clock)?;
     Ok(Session { moment: Arc::new(Moment { host, snapshot, now, _keeper: keeper }) })
 }
 
