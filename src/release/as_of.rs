@@ -58,7 +58,7 @@ pub async fn current(lake: &Lake, instant: DateTime<Utc>) -> Result<Moment> {
             .hint("leave the point in time away to read the newest release"));
     }
     let numbers = numbers(lake).await?;
-    let by_then = count_until(instant, &numbers, async |number| published_at(lake, number).await).await?;
+    let by_then = count_until(instant, &numbers, |number| published_at(lake, number)).await?;
     match by_then.checked_sub(1) {
         Some(last) => Ok(Moment { instant, release: numbers[last] }),
         None => Err(too_early(lake, instant, numbers.first().copied()).await),
@@ -66,10 +66,10 @@ pub async fn current(lake: &Lake, instant: DateTime<Utc>) -> Result<Moment> {
 }
 
 /// How many of the releases had been published at `instant`.
-async fn count_until(
+async fn count_until<F: Future<Output = Result<DateTime<Utc>>>>(
     instant: DateTime<Utc>,
     numbers: &[u64],
-    mut published_at: impl AsyncFnMut(u64) -> Result<DateTime<Utc>>,
+    mut published_at: impl FnMut(u64) -> F,
 ) -> Result<usize> {
     // Everything before `known` had been published by then; nothing from `unknown` on had.
     let (mut known, mut unknown) = (0, numbers.len());
@@ -170,9 +170,9 @@ mod tests {
         let published = |number: u64| start() + TimeDelta::hours(number.cast_signed());
         for number in numbers.iter().copied() {
             let mut reads = 0;
-            let read = async |number| {
+            let read = |number| {
                 reads += 1;
-                Ok(published(number))
+                std::future::ready(Ok(published(number)))
             };
             let found = count_until(published(number), &numbers, read).await.unwrap();
             assert_eq!(found as u64, number);

@@ -772,7 +772,8 @@ async fn a_session_reads_what_was_released_then() {
         set muster.as_of = '{2z}' | 5 |  | succeeded
         reset muster.as_of | 2 |  | succeeded
         set muster.as_of = '{1z}' | 5 |  | succeeded
-        reset muster.as_of | 1 |  | succeeded"#]].assert_eq(&hub.lines_of(&mut other, recorded).await);
+        reset muster.as_of | 1 |  | succeeded"#]]
+    .assert_eq(&hub.lines_of(&mut other, recorded).await);
 }
 
 #[tokio::test]
