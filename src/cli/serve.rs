@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::pipeline::schedule;
+use crate::telemetry::scrape;
 use crate::{project, serve};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,10 +47,21 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     let bound = listener.local_addr().map_err(unusable)?;
     let hub = Arc::new(Hub::open(project).await?);
     println!("serving {} at {scheme}://{bound}", hub.project.hub.name);
+    let metrics = match &hub.project.hub.metrics {
+        Some(address) => Some(scrape::listen(address).await?),
+        None => None,
+    };
+    let metrics = metrics.map(|listener| {
+        let engine = hub.engine.clone();
+        tokio::spawn(async move { scrape::serve(listener, || engine.reserved_bytes()).await })
+    });
     let schedules = (!args.no_schedules).then(|| Schedules::start(&hub));
     let served = serve::run(hub, listener, stop()).await;
     if let Some(schedules) = schedules {
         schedules.stop().await;
+    }
+    if let Some(metrics) = metrics {
+        metrics.abort();
     }
     served?;
     println!("stopped");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Who looks, and in what form.
 #[derive(Debug, clap::Args)]
-pub(super) struct View {
+pub struct View {
     /// See what this user of the project sees.
     #[arg(long)]
     user: Option<String>,

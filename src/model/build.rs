@@ -15,6 +15,7 @@ use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::{Instrument, info_span};
 
 /// What models are made from, apart from raw. Shared by the builds of all forces.
 #[derive(Debug)]
@@ -114,6 +115,12 @@ impl Library {
         }
     }
 
+    /// Deletes all that a build made whose rows nobody will see, not even those that fail checks.
+    pub async fn forget(&self, built: &Built) {
+        self.discard(&built.tables).await;
+        failures::discard(&self.lake, &built.failures).await;
+    }
+
     /// A session with the code lists and empty layers.
     fn context(&self, partitions: usize) -> Result<SessionContext> {
         let context = self.engine.context_beside(partitions);
@@ -184,7 +191,8 @@ impl Library {
         }
         // After all models, because a check may relate to a table that the model does not read.
         for model in models {
-            built.findings.extend(check::run(context, model, &job.facts).await?);
+            let span = info_span!("check", muster.model = model.table());
+            built.findings.extend(check::run(context, model, &job.facts).instrument(span).await?);
         }
         built.failures = failures::write(&self.lake, context, models, &built.findings, &job.facts).await?;
         Ok(())

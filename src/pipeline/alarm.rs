@@ -65,9 +65,11 @@ async fn post(alarm: &Alarm, body: &str) -> Result<()> {
     // The address may be a secret, and an error of the client shows it.
     let failed = |e: reqwest::Error| Error::internal("the webhook was not reached").because(e.without_url());
     // Who redirects an alarm is not who it is meant for.
-    let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(Policy::none()).build().map_err(failed)?;
+    let client =
+        reqwest::Client::builder().timeout(TIMEOUT).redirect(Policy::none()).build().map_err(failed)?;
     let attempt = || async {
-        let mut request = client.post(&address).header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let mut request =
+            client.post(&address).header(CONTENT_TYPE, "application/json").body(body.to_string());
         if let Some(authorization) = &authorization {
             request = request.header(AUTHORIZATION, authorization);
         }

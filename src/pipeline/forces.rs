@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
+use tracing::{Instrument, info_span};
 
 /// What became of a force in a run.
 #[derive(Debug)]
@@ -104,7 +105,10 @@ impl<'a> Building<'a> {
         };
         let started_at = Utc::now();
         let built = match self.job(force, wanted, partitions).await {
-            Ok(job) => self.spawned(job).await,
+            Ok(job) => {
+                let span = info_span!("build", muster.run = self.run, muster.force = force);
+                self.spawned(job).instrument(span).await
+            }
             Err(error) => Err(error),
         };
         match self.settle(Some(force), started_at, built).await? {
@@ -292,7 +296,9 @@ pub(super) async fn released(
 ) -> Result<Option<Content>> {
     let name = lake_name(model);
     let Some(pinned) = previous.and_then(|p| p.tables.get(&name)) else { return Ok(None) };
-    Ok(Some(Content::of(&*hub.lake.version(&name, pinned.version).await?)))
+    // The same rows, in fewer files when they have been compacted since.
+    let version = hub.lake.table(&name).same_rows_as(pinned.version)?;
+    Ok(Some(Content::of(&*hub.lake.version(&name, version).await?)))
 }
 
 /// The path in the lake of a model's table.

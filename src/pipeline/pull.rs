@@ -9,11 +9,13 @@ use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
 use crate::project::Source;
 use crate::state::runs::Step;
+use crate::telemetry::metrics;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tracing::{Instrument, info_span};
 
 /// Sources pulled at the same time.
 const CONCURRENT: usize = 2;
@@ -73,7 +75,16 @@ pub(super) async fn worth_trying<'s>(
 impl Pull<'_> {
     /// Pulls and lands every entity of `sources`; a source that fails does not stop the others.
     pub(super) async fn sources(&self, sources: &[&Source]) -> Result<Failures> {
-        let pulls = sources.iter().map(|source| self.one(source));
+        let pulls = sources.iter().map(|source| {
+            let span = info_span!(
+                "pull",
+                muster.run = self.run,
+                muster.force = source.force,
+                muster.source = source.name,
+                muster.system = source.system
+            );
+            self.one(source).instrument(span)
+        });
         let outcomes: Vec<Result<Option<String>>> = stream::iter(pulls).buffered(CONCURRENT).collect().await;
         let mut failures = Failures::new();
         for (source, outcome) in sources.iter().zip(outcomes) {
@@ -174,6 +185,7 @@ impl Pull<'_> {
         match pulled {
             Ok(Pulled { rows, quarantined, landed, notes }) => {
                 step.rows = Some(rows);
+                metrics::landed(if landed { rows } else { 0 }, quarantined);
                 step.outcome = if landed { "succeeded" } else { "unchanged" };
                 step.message = (!notes.is_empty()).then(|| notes.join("; "));
                 (self.report)(Event::Pulled { name, rows, quarantined, landed, notes });

@@ -5,8 +5,8 @@ use super::assemble::{HubMade, Made, Read};
 use super::basis::Definitions;
 use super::forces::{Building, Force};
 use super::inputs::{Inputs, Pinned};
-use super::plan::{self, Choice};
 use super::limits::Limits;
+use super::plan::{self, Choice};
 use super::pull::{self, Failures, Pull, Wish};
 use super::{code, reference};
 use crate::error::{Error, Result};
@@ -20,6 +20,7 @@ use fail::fail_point;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use tracing::{Instrument, info_span};
 
 /// How often a run builds over a new release when other hubs publish on the same lake.
 const PUBLISH_ATTEMPTS: u32 = 3;
@@ -54,7 +55,8 @@ pub async fn pull(
     let _lock = lock(hub)?;
     let run = new_run();
     hub.state.begin_run(&NewRun { run: &run, pipeline: "pull", slot: None, parent: None, epoch: 0 }).await?;
-    let pulled: Result<Failures> = Pull { hub, run: &run, retries, wish, limits: Limits::default(), report }.sources(sources).await;
+    let pulled: Result<Failures> =
+        Pull { hub, run: &run, retries, wish, limits: Limits::default(), report }.sources(sources).await;
     let outcome = match &pulled {
         Ok(failures) if failures.is_empty() => "succeeded",
         Ok(_) => "partial",
@@ -108,7 +110,15 @@ impl Order {
     /// A build of what has been landed, without a pull.
     pub fn build(choice: Choice) -> Self {
         let limits = Limits::default();
-        Self { name: "build".into(), sources: Vec::new(), retries: 0, choice, parallel: None, slot: None, limits }
+        Self {
+            name: "build".into(),
+            sources: Vec::new(),
+            retries: 0,
+            choice,
+            parallel: None,
+            slot: None,
+            limits,
+        }
     }
 }
 
@@ -134,7 +144,11 @@ pub async fn attempt(
     let new = NewRun { run: &run, pipeline: &order.name, slot: order.slot, parent: None, epoch: 0 };
     hub.state.begin_run(&new).await?;
     let stages = Stages { hub, run: &run, order, selected, report };
-    let ended = order.limits.run(stages.all()).await;
+    let ended = order
+        .limits
+        .run(stages.all())
+        .instrument(info_span!("run", muster.run = run, muster.pipeline = order.name))
+        .await;
     match &ended {
         Ok(done) => {
             let outcome = match done.outcome {
@@ -207,13 +221,16 @@ impl Stages<'_> {
         let blocked = |force: &Force| matches!(force, Force::Failed { .. });
         let partial = !read.failures.is_empty() || hub_made.tables.is_err() || forces.values().any(blocked);
         let outcome = if partial { Outcome::Partial } else { Outcome::Succeeded };
-        if let Some(previous) = previous.filter(|previous| previous.same_content(&manifest)) {
+        if let Some(previous) = previous
+            && release::same_content(&hub.lake, previous, &manifest).await?
+        {
             report(Event::Unchanged { release: previous.release });
             return Ok(Some(Report { outcome, release: previous.clone() }));
         }
         code::keep(hub, &manifest.code).await?;
         fail_point!("release::before-manifest", |_| Err(Error::lake("failpoint: before the manifest")));
-        if !release::publish(&hub.lake, &manifest).await? {
+        let span = info_span!("release", muster.run = run, muster.release = manifest.release);
+        if !release::publish(&hub.lake, &manifest).instrument(span).await? {
             return Ok(None);
         }
         report(Event::Released { release: manifest.release });

@@ -2,15 +2,17 @@
 
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, secret, source};
+use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, keep, secret, source};
 use crate::error::known;
 use crate::policy::roles::{Forces, Principal, Role, User};
+use crate::release::keep::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What `muster.toml` says.
 pub(super) struct Settings {
     pub(super) hub: Hub,
+    pub(super) keep: Rules,
     pub(super) forces: BTreeMap<String, Force>,
     pub(super) sources: BTreeMap<String, Source>,
     pub(super) roles: BTreeMap<String, Role>,
@@ -33,6 +35,7 @@ pub(super) fn check(
                 Hub::at(dir)
             }
         };
+        let keep = keep::check(root.section("keep"));
         let forces: BTreeMap<_, _> = root.sections("forces", "force").into_iter().map(force).collect();
         let sources = root.sections("sources", "source").into_iter();
         let sources: BTreeMap<_, _> = sources
@@ -44,7 +47,7 @@ pub(super) fn check(
         let users = root.sections("users", "user").into_iter();
         let users = users.map(|(name, section)| user(&name, section, &roles)).collect();
         root.finish();
-        Settings { hub, forces, sources, roles, users }
+        Settings { hub, keep, forces, sources, roles, users }
     })
 }
 
@@ -57,6 +60,7 @@ impl Hub {
             state: Address::Sqlite(dir.join("state.db")),
             state_access: Access::default(),
             flight: "127.0.0.1:32010".into(),
+            metrics: None,
             tls: None,
         }
     }
@@ -79,20 +83,21 @@ fn hub(dir: &Path, mut section: Section<'_>) -> Hub {
         hub.state = self::state(dir, &section, &state).unwrap_or(hub.state);
     }
     hub.state_access = state_access(dir, &mut section, &hub.state);
-    if let Some(flight) = section.text("flight") {
-        let port = flight.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-        if port.is_none() {
-            section.problem(
-                flight.span.clone(),
-                "not an address and port",
-                "for example \"127.0.0.1:32010\"",
-            );
-        }
-        hub.flight = flight.value.into();
-    }
+    hub.flight = listener(&mut section, "flight", "127.0.0.1:32010").unwrap_or(hub.flight);
+    hub.metrics = listener(&mut section, "metrics", "127.0.0.1:9464");
     hub.tls = section.section("tls").and_then(|tls| self::tls(dir, tls));
     section.finish();
     hub
+}
+
+/// The address and port of a key.
+fn listener(section: &mut Section<'_>, key: &'static str, example: &str) -> Option<String> {
+    let text = section.text(key)?;
+    let port = text.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() {
+        section.problem(text.span, "not an address and port", format!("for example \"{example}\""));
+    }
+    Some(text.value.into())
 }
 
 fn state(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {

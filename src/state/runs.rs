@@ -2,6 +2,7 @@
 
 use super::{State, instant, text, whole};
 use crate::error::{Error, Result};
+use crate::telemetry::metrics;
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{Row, query};
@@ -155,6 +156,8 @@ impl State {
             .bind(step.bytes.map(whole))
             .bind(step.message.as_deref().map(text));
         insert.execute(&mut *transaction).await.map_err(failed)?;
+        let took = step.finished_at.signed_duration_since(step.started_at);
+        metrics::step_ended(step.kind, step.outcome, took.to_std().unwrap_or_default());
         transaction.commit().await.map_err(failed)
     }
 
@@ -180,13 +183,15 @@ impl State {
     /// Ends the runs that died: those that began under an older epoch and have no end. Only the
     /// holder of `epoch` may ask.
     pub async fn end_dead_runs(&self, epoch: u64) -> Result<u64> {
-        let sql = "update runs set outcome = 'failed', finished_at = $1 where outcome = 'running' and epoch < $2";
+        let sql =
+            "update runs set outcome = 'failed', finished_at = $1 where outcome = 'running' and epoch < $2";
         let update = query(sql).bind(Utc::now().timestamp_micros()).bind(whole(epoch));
         update.execute(self.pool()).await.map(|done| done.rows_affected()).map_err(failed)
     }
 
     /// Records how `run` ended, and the release it published.
     pub async fn finish_run(&self, run: &str, outcome: &str, release: Option<u64>) -> Result<()> {
+        metrics::run_ended(outcome);
         let sql = "update runs set finished_at = $1, outcome = $2, release = $3 where run = $4";
         let update =
             query(sql).bind(Utc::now().timestamp_micros()).bind(outcome).bind(release.map(whole)).bind(run);

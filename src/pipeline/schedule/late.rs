@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use std::time::Duration;
 
 /// Tells of every dataset that has become late since somebody looked, once for each age.
-pub(super) async fn look(hub: &Hub, now: DateTime<Utc>) -> Result<()> {
+pub async fn look(hub: &Hub, now: DateTime<Utc>) -> Result<()> {
     let expecting = || hub.project.pipelines.values().filter(|pipeline| !pipeline.fresh.is_empty());
     if expecting().next().is_none() {
         return Ok(());

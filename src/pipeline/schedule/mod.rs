@@ -4,6 +4,7 @@
 mod late;
 mod serve;
 
+pub use late::look as look_for_late;
 pub use serve::run;
 
 use super::alarm::{self, Notice};
@@ -25,7 +26,7 @@ const MOST_MISSED: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// The wait of a slot whose turn has not come.
-const TURN_EVERY: Duration = Duration::from_secs(5);
+const TURN_EVERY: Duration = Duration::from_secs(2);
 
 /// What a schedule asks for at some moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +42,8 @@ pub struct Due {
 pub fn due(schedule: &Schedule, last: DateTime<Utc>, now: DateTime<Utc>) -> Due {
     // Slots are whole minutes; the one that is now counts.
     let newest = schedule.before(now.trunc_subsecs(0) + TimeDelta::seconds(1));
-    let mut slots = std::iter::successors(newest, |slot| schedule.before(*slot)).take_while(|slot| *slot > last);
+    let mut slots =
+        std::iter::successors(newest, |slot| schedule.before(*slot)).take_while(|slot| *slot > last);
     let run = slots.next();
     let mut missed: Vec<Slot> = slots.take(MOST_MISSED).collect();
     missed.reverse();
