@@ -21,12 +21,17 @@ pub struct Args {
     /// Only this force: its sources are pulled and its tables built; the others stay as released.
     #[arg(long)]
     force: Option<String>,
+    /// Go on where the pipeline's last run failed: what it read is not read again, and is built as
+    /// it was read.
+    #[arg(long)]
+    resume: bool,
 }
 
 pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
     let hub = Hub::open(project::load(project)?).await?;
     let mut order = Order::of(pipeline_named(&hub, &args.pipeline)?);
     order.choice.force = args.force;
+    order.resume = args.resume;
     shown(&hub, &order).await
 }
 

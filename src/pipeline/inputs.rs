@@ -64,11 +64,17 @@ impl Inputs {
 
     /// The raw tables as a release pins them: path in the lake → version.
     pub(super) fn pins(&self, hub: &Hub) -> Pinned {
+        self.pins_of(hub, |_| true)
+    }
+
+    /// The same of the sources that `wanted` accepts.
+    pub(super) fn pins_of(&self, hub: &Hub, wanted: impl Fn(&str) -> bool) -> Pinned {
         let pin = |(source, entity): (&Source, &String)| {
             let landed = self.landed(&source.name, entity)?;
             Some((place(source, entity).table(), landed.version))
         };
-        let entities = sources(hub).flat_map(|(s, system)| system.entities.keys().map(move |e| (s, e)));
+        let sources = sources(hub).filter(|(source, _)| wanted(&source.name));
+        let entities = sources.flat_map(|(s, system)| system.entities.keys().map(move |e| (s, e)));
         entities.filter_map(pin).collect()
     }
 

@@ -8,13 +8,16 @@ mod entity;
 mod forces;
 mod inputs;
 pub mod limits;
+mod order;
 mod plan;
 pub mod preview;
 pub mod pull;
 mod reference;
 mod replay;
+mod resume;
 pub mod run;
 pub mod schedule;
+mod turn;
 pub mod upkeep;
 
 pub use plan::Choice;

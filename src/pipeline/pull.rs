@@ -61,6 +61,8 @@ pub(super) struct Pull<'a> {
     pub(super) retries: u32,
     pub(super) wish: Wish,
     pub(super) limits: Limits,
+    /// Whether no other process can be writing, so that what looks abandoned may be deleted.
+    pub(super) alone: bool,
     pub(super) report: &'a (dyn Fn(Event) + Send + Sync),
 }
 
@@ -118,7 +120,9 @@ impl Pull<'_> {
     /// the remaining ones are still tried.
     async fn one(&self, source: &Source) -> Result<Option<String>> {
         let Some(system) = self.hub.project.systems.get(&source.system) else { return Ok(None) };
-        entity::tidy(self.hub, source)?;
+        if self.alone {
+            entity::tidy(self.hub, source)?;
+        }
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(BACKOFF)
             .with_max_delay(BACKOFF_MAX)

@@ -1,7 +1,7 @@
 //! Replaying quarantine: rows that a corrected contract accepts leave it, without the source.
 
 use super::entity::place;
-use super::run::lock;
+use super::turn::Turn;
 use crate::connector::contract::Contract;
 use crate::connector::{self, Extract, SourceFile};
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ pub struct Replayed {
 /// Checks the quarantined rows of an entity against its contract as it is now, and lands those that
 /// keep it. Reads nothing but the lake: the rows as received, or the files that are kept.
 pub async fn replay(hub: &Hub, source: &Source, contract: &Contract) -> Result<Replayed> {
-    let _lock = lock(hub)?;
+    let _turn = Turn::take(hub).await?;
     let place = place(source, contract);
     let mut by_load: BTreeMap<(i64, Option<String>), Vec<Damaged>> = BTreeMap::new();
     for row in landing::damaged(&hub.lake, &place).await? {

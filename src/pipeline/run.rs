@@ -4,10 +4,13 @@ use super::Event;
 use super::assemble::{HubMade, Made, Read};
 use super::basis::Definitions;
 use super::forces::{Building, Force};
-use super::inputs::{Inputs, Pinned};
+use super::inputs::Inputs;
 use super::limits::Limits;
+pub use super::order::Order;
 use super::plan::{self, Choice};
 use super::pull::{self, Failures, Pull, Wish};
+use super::resume::{self, Pins};
+use super::turn::{Asked, Turn};
 use super::{code, reference};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
@@ -15,11 +18,9 @@ use crate::model::content::Content;
 use crate::project::{Pipeline, Source};
 use crate::release::{self, Manifest};
 use crate::state::runs::NewRun;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use fail::fail_point;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
-use std::path::PathBuf;
 use tracing::{Instrument, info_span};
 
 /// How often a run builds over a new release when other hubs publish on the same lake.
@@ -52,11 +53,13 @@ pub async fn pull(
     wish: Wish,
     report: &(dyn Fn(Event) + Send + Sync),
 ) -> Result<BTreeMap<String, String>> {
-    let _lock = lock(hub)?;
+    let turn = Turn::take(hub).await?;
     let run = new_run();
-    hub.state.begin_run(&NewRun { run: &run, pipeline: "pull", slot: None, parent: None, epoch: 0 }).await?;
+    let epoch = begin(hub, &turn).await?;
+    hub.state.begin_run(&NewRun { run: &run, pipeline: "pull", slot: None, parent: None, epoch }).await?;
+    let (alone, limits) = (turn.is_alone(), Limits::default());
     let pulled: Result<Failures> =
-        Pull { hub, run: &run, retries, wish, limits: Limits::default(), report }.sources(sources).await;
+        Pull { hub, run: &run, retries, wish, limits, alone, report }.sources(sources).await;
     let outcome = match &pulled {
         Ok(failures) if failures.is_empty() => "succeeded",
         Ok(_) => "partial",
@@ -66,55 +69,21 @@ pub async fn pull(
         .finish_run(&run, outcome, None)
         .await
         .or_else(|error| pulled.is_ok().then_some(error).map_or(Ok(()), Err))?;
+    turn.end().await?;
     pulled
+}
+
+/// Ends the record of runs that died, and gives the epoch under which this one publishes: its
+/// lease's, or the newest release's when that was made by a hub with another state database.
+async fn begin(hub: &Hub, turn: &Turn) -> Result<u64> {
+    hub.state.end_dead_runs(turn.epoch()).await?;
+    let released = release::newest(&hub.lake).await?.map_or(0, |newest| newest.epoch);
+    Ok(turn.epoch().max(released))
 }
 
 /// A name for a run: when it began, and a number against namesakes.
 fn new_run() -> String {
     format!("{}-{:04x}", Utc::now().format("%Y%m%dT%H%M%S%3f"), rand::random::<u16>())
-}
-
-/// What a run is asked to do.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// The name it is recorded under: the pipeline's, or `build`.
-    pub name: String,
-    /// The sources to pull; none for a build of what has been landed.
-    pub sources: Vec<String>,
-    /// How often an entity that cannot be read is tried again.
-    pub retries: u32,
-    /// Which tables to build.
-    pub choice: Choice,
-    /// Forces built at the same time; as many as the machine has cores when absent.
-    pub parallel: Option<usize>,
-    /// The instant it was scheduled for; `None`: somebody asks for it.
-    pub slot: Option<DateTime<Utc>>,
-    /// How long it and its steps may take.
-    pub limits: Limits,
-    /// What is asked of the pull beyond what the contracts say.
-    pub wish: Wish,
-}
-
-impl Order {
-    /// All that `pipeline` says.
-    pub fn of(pipeline: &Pipeline) -> Self {
-        Self {
-            name: pipeline.name.clone(),
-            sources: pipeline.sources.clone(),
-            retries: pipeline.retries,
-            choice: Choice { select: pipeline.build.clone(), ..Choice::default() },
-            parallel: Some(pipeline.parallel),
-            slot: None,
-            limits: Limits { run: pipeline.timeout, step: pipeline.step_timeout },
-            wish: Wish::default(),
-        }
-    }
-
-    /// A build of what has been landed, without a pull.
-    pub fn build(choice: Choice) -> Self {
-        let (sources, limits, wish) = (Vec::new(), Limits::default(), Wish::default());
-        Self { name: "build".into(), sources, retries: 0, choice, parallel: None, slot: None, limits, wish }
-    }
 }
 
 /// Runs `pipeline`. One run at a time: an error when another one holds the project's lock.
@@ -124,7 +93,8 @@ pub async fn run(hub: &Hub, pipeline: &Pipeline, report: &(dyn Fn(Event) + Send 
 
 /// Does what `order` asks for: pull, build, check, release. One run at a time, as for [`run`].
 pub async fn execute(hub: &Hub, order: &Order, report: &(dyn Fn(Event) + Send + Sync)) -> Result<Report> {
-    attempt(hub, order, report).await?.ok_or_else(|| busy(hub))
+    let turn = Turn::take(hub).await?;
+    in_turn(hub, turn, order, report).await
 }
 
 /// The same, but `None` while another run is at work.
@@ -133,12 +103,42 @@ pub async fn attempt(
     order: &Order,
     report: &(dyn Fn(Event) + Send + Sync),
 ) -> Result<Option<Report>> {
+    match Turn::ask(hub).await? {
+        Asked::Mine(turn) => in_turn(hub, turn, order, report).await.map(Some),
+        Asked::Taken { .. } => Ok(None),
+    }
+}
+
+async fn in_turn(
+    hub: &Hub,
+    turn: Turn,
+    order: &Order,
+    report: &(dyn Fn(Event) + Send + Sync),
+) -> Result<Report> {
+    let ended = recorded(hub, &turn, order, report).await;
+    let given_back = turn.end().await;
+    let done = ended?;
+    given_back.map(|()| done)
+}
+
+async fn recorded(
+    hub: &Hub,
+    turn: &Turn,
+    order: &Order,
+    report: &(dyn Fn(Event) + Send + Sync),
+) -> Result<Report> {
     let selected = plan::selected(hub, &order.choice)?;
-    let Some(_lock) = try_lock(hub)? else { return Ok(None) };
+    let resumed = match order.resume {
+        true => Some(resume::resumed(hub, &order.name).await?),
+        false => None,
+    };
     let run = new_run();
-    let new = NewRun { run: &run, pipeline: &order.name, slot: order.slot, parent: None, epoch: 0 };
+    let epoch = begin(hub, turn).await?;
+    let parent = resumed.as_ref().map(|resumed| resumed.run.as_str());
+    let new = NewRun { run: &run, pipeline: &order.name, slot: order.slot, parent, epoch };
     hub.state.begin_run(&new).await?;
-    let stages = Stages { hub, run: &run, order, selected, report };
+    let pins = resumed.map(|resumed| resumed.pins).unwrap_or_default();
+    let stages = Stages { hub, turn, epoch, run: &run, order, selected, pins, report };
     let span = info_span!("run", muster.run = run, muster.pipeline = order.name);
     let ended = order.limits.run(stages.all()).instrument(span).await;
     match &ended {
@@ -152,16 +152,20 @@ pub async fn attempt(
         // The first error is the one to report, even if its record fails too.
         Err(_) => hub.state.finish_run(&run, "failed", None).await.unwrap_or(()),
     }
-    ended.map(Some)
+    ended
 }
 
 /// One run on its way through the rooms.
 struct Stages<'a> {
     hub: &'a Hub,
+    turn: &'a Turn,
+    epoch: u64,
     run: &'a str,
     order: &'a Order,
     /// The models to look at; `None` means all.
     selected: Option<BTreeSet<String>>,
+    /// What the run that is resumed had done.
+    pins: Pins,
     report: &'a (dyn Fn(Event) + Send + Sync),
 }
 
@@ -170,10 +174,11 @@ impl Stages<'_> {
         let Self { hub, run, order, report, .. } = *self;
         let in_scope = |source: &&Source| order.choice.force.as_ref().is_none_or(|f| *f == source.force);
         let sources = order.sources.iter().filter_map(|name| hub.project.sources.get(name));
-        let sources: Vec<&Source> = sources.filter(in_scope).collect();
+        let unread = |source: &&Source| !self.pins.read.contains(&source.name);
+        let sources: Vec<&Source> = sources.filter(in_scope).filter(unread).collect();
         let sources = pull::worth_trying(hub, sources, order.slot).await?;
-        let limits = order.limits;
-        let pull = Pull { hub, run, retries: order.retries, wish: order.wish.clone(), limits, report };
+        let (limits, alone) = (order.limits, self.turn.is_alone());
+        let pull = Pull { hub, run, retries: order.retries, wish: order.wish.clone(), limits, alone, report };
         let failures = pull.sources(&sources).await?;
         // A part of the past does not make a source's data fresh.
         let whole = sources.iter().filter(|_| order.wish.between.is_none());
@@ -199,15 +204,24 @@ impl Stages<'_> {
         let Self { hub, run, order, report, .. } = *self;
         let previous = release::newest(&hub.lake).await?;
         let previous = previous.as_ref();
-        let inputs = Inputs::survey(hub, &Pinned::new()).await?;
+        let inputs = Inputs::survey(hub, &self.pins.raw).await?;
+        self.pin(&inputs, read).await?;
         let definitions = Definitions::new(hub, &inputs);
         let reference = reference::land(hub, &inputs, previous).await?;
         let (bases, todo) = plan::todo(hub, &definitions, &order.choice, self.selected.as_ref(), previous);
         fail_point!("build::before-files", |_| Err(Error::lake("failpoint: before the files")));
         let building = Building::new(hub, run, &inputs, &reference, previous, order.parallel, report);
         let (forces, bases) = (&building.forces(&bases, todo).await?, &bases);
-        let made =
-            Made { hub, run, epoch: 0, definitions: &definitions, inputs: &inputs, previous, forces, bases };
+        let made = Made {
+            hub,
+            run,
+            epoch: self.epoch,
+            definitions: &definitions,
+            inputs: &inputs,
+            previous,
+            forces,
+            bases,
+        };
         let tables = made.tables().await?;
         let hub_made = self.hub_models(&building, &made, &tables).await?;
         fail_point!("build::after-files", |_| Err(Error::lake("failpoint: after the files")));
@@ -224,11 +238,24 @@ impl Stages<'_> {
         code::keep(hub, &manifest.code).await?;
         fail_point!("release::before-manifest", |_| Err(Error::lake("failpoint: before the manifest")));
         let span = info_span!("release", muster.run = run, muster.release = manifest.release);
+        self.turn.still().await?;
         if !release::publish(&hub.lake, &manifest).instrument(span).await? {
             return Ok(None);
         }
         report(Event::Released { release: manifest.release });
         Ok(Some(Report { outcome, release: manifest }))
+    }
+
+    /// Records what this run builds from, for the run that may resume it.
+    async fn pin(&self, inputs: &Inputs, read: &Read<'_>) -> Result<()> {
+        let now = read.pulled.iter().filter(|source| !read.failures.contains_key(**source));
+        let now = now.map(|source| source.to_string());
+        let pins = Pins {
+            read: self.pins.read.iter().cloned().chain(now).collect(),
+            raw: inputs.pins_of(self.hub, |source| !read.failures.contains_key(source)),
+        };
+        let json = serde_json::to_string(&pins).map_err(|e| Error::internal("a run's pins").because(e))?;
+        self.hub.state.pin(self.run, &json).await
     }
 
     /// Builds the hub-scope models whose inputs have changed, over the force-scope tables that will
@@ -250,32 +277,4 @@ impl Stages<'_> {
         let tables = building.hub(wanted, changed).await?;
         Ok(HubMade { bases, tables: tables.map_err(|refused| refused.why) })
     }
-}
-
-/// The lock that lets one run at a time work on a project; it ends with the process, however the
-/// process ends.
-pub(super) fn lock(hub: &Hub) -> Result<File> {
-    try_lock(hub)?.ok_or_else(|| busy(hub))
-}
-
-fn try_lock(hub: &Hub) -> Result<Option<File>> {
-    let path = lock_file(hub);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let failed = |e| Error::lake("the run's lock cannot be opened").at(path.display()).because(e);
-    let file = file.map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(e)) => Err(failed(e)),
-    }
-}
-
-fn lock_file(hub: &Hub) -> PathBuf {
-    hub.lake.root().join(".run.lock")
-}
-
-fn busy(hub: &Hub) -> Error {
-    Error::lake("another run is working on this lake")
-        .at(lock_file(hub).display())
-        .hint("wait for it to end; `muster status` shows what is released")
 }

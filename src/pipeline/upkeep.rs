@@ -1,6 +1,6 @@
 //! Upkeep of the lake: giving up releases, and rewriting small files. Neither changes an answer.
 
-use super::run::lock;
+use super::turn::Turn;
 use crate::error::{Error, Result, known};
 use crate::hub::Hub;
 use crate::lake::compact::Compacted;
@@ -10,7 +10,7 @@ use chrono::Utc;
 /// Gives up the releases that the project's rules no longer keep and deletes what only they need;
 /// says what was done. A dry run says what would be done and does nothing.
 pub async fn vacuum(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
-    let _lock = lock(hub)?;
+    let _turn = Turn::take(hub).await?;
     let plan = keep::plan(&hub.lake, &hub.project.keep, by, Utc::now()).await?;
     if dry_run || plan.vacuum.is_empty() {
         return Ok(plan.vacuum);
@@ -30,7 +30,7 @@ pub async fn vacuum(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
 /// Rewrites the small files of every table that has many, or of `table` (`raw/beds/beds_hr/post`,
 /// `conformed.person`) alone; says which tables were rewritten.
 pub async fn compact(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Compacted)>> {
-    let _lock = lock(hub)?;
+    let _turn = Turn::take(hub).await?;
     let mut tables = hub.lake.tables_below("")?;
     if let Some(wanted) = table {
         let path = wanted.replace('.', "/");

@@ -45,6 +45,7 @@ const ACQUIRE: &str = "insert into leases (name, epoch, holder, until, took_over
 const HOLDER: &str = "select holder, until from leases where name = $1 and holder is not null";
 const RENEW: &str =
     "update leases set until = :now + $4 where name = $2 and epoch = $3 and holder is not null";
+const FREE: &str = "update leases set until = 0 where name = $1 and holder is not null";
 const GIVE_BACK: &str = "update leases set holder = null where name = $1 and epoch = $2";
 
 impl State {
@@ -71,6 +72,17 @@ impl State {
             let read =
                 |row: AnyRow| Ok(Claim::Taken { by: row.try_get(0)?, until: instant(row.try_get(1)?) });
             return read(row).map_err(failed);
+        }
+    }
+
+    /// Takes the lease `name` from whoever has it: for who knows that the holder is dead.
+    pub async fn seize(&self, name: &str, holder: &str, ttl: Duration) -> Result<Lease> {
+        let free = sqlx::query(FREE).bind(name);
+        free.execute(self.pool()).await.map_err(failed)?;
+        match self.acquire(name, holder, ttl).await? {
+            Claim::Held(lease) => Ok(lease),
+            Claim::Taken { by, .. } => Err(Error::internal(format!("the lease was taken by {by} meanwhile"))
+                .hint("run again when that one has ended")),
         }
     }
 

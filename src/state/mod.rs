@@ -47,6 +47,11 @@ enum Backend {
 }
 
 impl State {
+    /// Whether only processes of this machine can use the database.
+    pub fn is_local(&self) -> bool {
+        self.backend == Backend::Sqlite
+    }
+
     /// Opens the database at `address`, making its tables when they are missing and a SQLite file
     /// too; brings those of an older version to the present one.
     pub async fn open(address: &Address, access: &Access) -> Result<Self> {
