@@ -37,6 +37,11 @@ impl Engine {
         Ok(Self { runtime })
     }
 
+    /// The bytes that queries and builds have reserved at the moment.
+    pub fn reserved_bytes(&self) -> usize {
+        self.runtime.memory_pool.reserved()
+    }
+
     /// A session without any table: catalog [`CATALOG`], information schema, UTC, plain strings.
     ///
     /// Strings are read as Utf8 and not as views, so that a schema is the same in a plan, in a

@@ -28,7 +28,7 @@ impl Hub {
 
     /// The same over a lake that is open already.
     pub async fn open_over(project: Project, lake: Lake) -> Result<Self> {
-        let state = State::open(&project.hub.state).await?;
+        let state = State::open(&project.hub.state, &project.hub.state_access).await?;
         let engine = Engine::new()?;
         Ok(Self { project, lake, engine, state })
     }

@@ -1,7 +1,7 @@
 //! `muster demo`: three forces' systems, consolidated and served, with one command.
 #![expect(clippy::print_stdout, reason = "the command line prints")]
 
-use super::query::{self, Format};
+use super::query::{self, Format, When};
 use super::run::run_pipeline;
 use crate::demo::{Estate, Server};
 use crate::error::{Error, Result};
@@ -170,8 +170,8 @@ async fn summary(dir: &Path) -> Result<()> {
          from hub.loads group by force, source order by force, source",
     ] {
         let format = Format::Table;
-        query::run(dir, query::Args { sql: sql.into(), user: None, format, output: None, release: None })
-            .await?;
+        let when = When::default();
+        query::run(dir, query::Args { sql: sql.into(), user: None, format, output: None, when }).await?;
     }
     Ok(())
 }

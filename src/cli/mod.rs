@@ -8,7 +8,9 @@ pub mod init;
 pub mod preview;
 pub mod pull;
 pub mod query;
+pub mod releases;
 pub mod run;
+pub mod runs;
 pub mod serve;
 pub mod status;
 pub mod user;
@@ -51,7 +53,7 @@ enum Command {
     Docs(preview::DocsArgs),
     /// Serve the releases over Arrow Flight SQL until stopped.
     Serve(serve::Args),
-    /// Run one statement against the current release.
+    /// Run one statement against the current release, or an earlier one.
     Query(query::Args),
     /// How fresh each force's data is.
     Status(status::StatusArgs),
@@ -60,7 +62,9 @@ enum Command {
     /// What the checks found, or the rows that fail them.
     Checks(checks::Args),
     /// The releases, newest first.
-    Releases(status::ReleasesArgs),
+    Releases(releases::Args),
+    /// What ran and how it ended; with a run's name, what each of its steps did.
+    Runs(runs::Args),
     /// Give up the releases that are no longer kept, and delete what only they need.
     Vacuum(vacuum::VacuumArgs),
     /// Rewrite many small files of a table into few; no answer changes.
@@ -87,7 +91,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Status(args) => status::status(&project, args).await,
         Command::Quarantine(args) => status::quarantine(&project, args).await,
         Command::Checks(args) => checks::run(&project, args).await,
-        Command::Releases(args) => status::releases(&project, args).await,
+        Command::Releases(args) => releases::run(&project, args).await,
+        Command::Runs(args) => runs::run(&project, args).await,
         Command::Vacuum(args) => vacuum::vacuum(&project, args).await,
         Command::Compact(args) => vacuum::compact(&project, args).await,
         Command::User(args) => user::run(&project, args).await,

@@ -3,8 +3,10 @@
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;
+use crate::lake::Lake;
 use crate::policy::roles::Principal;
 use crate::project;
+use crate::release::as_of::{self, Pin};
 use crate::serve::statement::{Asker, Request, Rows, Statement};
 use arrow::csv;
 use arrow::datatypes::SchemaRef;
@@ -35,9 +37,31 @@ pub struct Args {
     /// Write to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub when: When,
+}
+
+/// What is read.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct When {
     /// The release to read, instead of the newest.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "as_of")]
     pub release: Option<u64>,
+    /// Read what was released at this instant, such as 2026-03-31T17:00:00Z.
+    #[arg(long, value_name = "INSTANT")]
+    pub as_of: Option<String>,
+}
+
+impl When {
+    /// The release that is meant.
+    pub(super) async fn pin(&self, lake: &Lake) -> Result<Pin> {
+        Ok(match (&self.as_of, self.release) {
+            (Some(text), _) => Pin::AsOf(as_of::current(lake, as_of::instant(text)?).await?),
+            (None, Some(number)) => Pin::Release(number),
+            (None, None) => Pin::Newest,
+        })
+    }
 }
 
 /// The form of an answer.
@@ -56,11 +80,15 @@ pub enum Format {
 pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     let hub = Arc::new(Hub::open(project::load(folder)?).await?);
     let asker = Asker { principal: principal(&hub, args.user.as_deref())?, peer: "local".into() };
-    let request = Request { release: args.release, ..Request::text(args.sql) };
+    let request = Request { pin: args.when.pin(&hub.lake).await?, ..Request::text(args.sql) };
     if args.format == Format::Parquet && args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Error::query("parquet cannot be shown").hint("use --output FILE"));
     }
     let statement = Statement::plan(hub, &asker, request).await?;
+    if statement.sets().is_some() {
+        return Err(Error::query("a setting ends with the command that sets it")
+            .hint("read what was released then with --as-of INSTANT"));
+    }
     let schema = statement.schema();
     let rows = statement.run(&asker.peer).await?;
     let count = write(args.format, args.output.as_deref(), schema, rows).await?;
@@ -70,7 +98,7 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     Ok(true)
 }
 
-fn principal(hub: &Hub, name: Option<&str>) -> Result<Principal> {
+pub(super) fn principal(hub: &Hub, name: Option<&str>) -> Result<Principal> {
     let Some(name) = name else { return Ok(Principal::operator()) };
     let user = hub.project.users.get(name).ok_or_else(|| {
         let known: Vec<_> = hub.project.users.keys().map(String::as_str).collect();
@@ -82,7 +110,12 @@ fn principal(hub: &Hub, name: Option<&str>) -> Result<Principal> {
 }
 
 /// Writes the rows as they come; gives their number.
-async fn write(format: Format, output: Option<&Path>, schema: SchemaRef, mut rows: Rows) -> Result<usize> {
+pub(super) async fn write(
+    format: Format,
+    output: Option<&Path>,
+    schema: SchemaRef,
+    mut rows: Rows,
+) -> Result<usize> {
     let mut sink = Sink::new(format, open(output)?, schema).map_err(|e| unwritten(output, e))?;
     let mut count = 0;
     while let Some(batch) = rows.try_next().await? {

@@ -3,10 +3,15 @@
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;
+use crate::pipeline::schedule;
+use crate::telemetry::scrape;
 use crate::{project, serve};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// Arguments of `muster serve`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +22,9 @@ pub struct Args {
     /// Serve without encryption, to this machine only.
     #[arg(long)]
     pub plaintext: bool,
+    /// Leave the schedules of the pipelines to another process.
+    #[arg(long)]
+    pub no_schedules: bool,
 }
 
 pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
@@ -39,9 +47,58 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     let bound = listener.local_addr().map_err(unusable)?;
     let hub = Arc::new(Hub::open(project).await?);
     println!("serving {} at {scheme}://{bound}", hub.project.hub.name);
-    serve::run(hub, listener, stop()).await?;
+    let metrics = match &hub.project.hub.metrics {
+        Some(address) => Some(scrape::listen(address).await?),
+        None => None,
+    };
+    let metrics = metrics.map(|listener| {
+        let engine = hub.engine.clone();
+        tokio::spawn(async move { scrape::serve(listener, || engine.reserved_bytes()).await })
+    });
+    let schedules = (!args.no_schedules).then(|| Schedules::start(&hub));
+    let served = serve::run(hub, listener, stop()).await;
+    if let Some(schedules) = schedules {
+        schedules.stop().await;
+    }
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
+    served?;
     println!("stopped");
     Ok(true)
+}
+
+/// The schedules of a project, followed on a thread of their own: a run that computes must not keep
+/// the server from answering.
+struct Schedules {
+    stopping: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Schedules {
+    fn start(hub: &Arc<Hub>) -> Self {
+        let scheduled = hub.project.pipelines.values().filter_map(|p| Some((&p.name, p.schedule.as_ref()?)));
+        for (name, schedule) in scheduled {
+            println!("pipeline {name} runs at {schedule}");
+        }
+        let (stopping, stopped) = oneshot::channel();
+        let (hub, runtime) = (Arc::clone(hub), Handle::current());
+        let thread = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = schedule::run(&hub) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { stopping, thread }
+    }
+
+    /// Stops, in the middle of a run if there is one: what it has not released, nobody sees.
+    async fn stop(self) {
+        drop(self.stopping);
+        self.thread.await.ok();
+    }
 }
 
 /// Completes at Ctrl-C, or when the service manager asks to stop.

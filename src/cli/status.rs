@@ -1,12 +1,12 @@
-//! `muster status`, `muster quarantine`, `muster releases`: the system tables, for people.
+//! `muster status`, `muster quarantine`: the system tables, for people.
 
-use super::query::{self, Format};
+use super::query::{self, Format, When};
 use crate::error::Result;
 use std::path::Path;
 
 /// Who looks, and in what form.
 #[derive(Debug, clap::Args)]
-pub(super) struct View {
+pub struct View {
     /// See what this user of the project sees.
     #[arg(long)]
     user: Option<String>,
@@ -20,6 +20,8 @@ pub(super) struct View {
 pub struct StatusArgs {
     #[command(flatten)]
     view: View,
+    #[command(flatten)]
+    when: When,
 }
 
 /// Arguments of `muster quarantine`.
@@ -33,19 +35,14 @@ pub struct QuarantineArgs {
     reason: Option<String>,
     #[command(flatten)]
     view: View,
-}
-
-/// Arguments of `muster releases`.
-#[derive(Debug, clap::Args)]
-pub struct ReleasesArgs {
     #[command(flatten)]
-    view: View,
+    when: When,
 }
 
 pub(super) async fn status(project: &Path, args: StatusArgs) -> Result<bool> {
     let sql = "select force, dataset, status, since, rows, quarantined_rows, as_of, release, why \
                from hub.coverage order by force, dataset";
-    show(project, sql, &args.view).await
+    show_as_of(project, sql, &args.view, args.when).await
 }
 
 pub(super) async fn quarantine(project: &Path, args: QuarantineArgs) -> Result<bool> {
@@ -59,23 +56,22 @@ pub(super) async fn quarantine(project: &Path, args: QuarantineArgs) -> Result<b
         "select force, source, entity, file, row, column_name, reason, detail, raw \
          from hub.quarantine where {filter} order by force, source, entity, file, row, column_name"
     );
-    show(project, &sql, &args.view).await
+    show_as_of(project, &sql, &args.view, args.when).await
 }
 
-pub(super) async fn releases(project: &Path, args: ReleasesArgs) -> Result<bool> {
-    let sql = "select release, published_at, force, status, since, why, run \
-               from hub.releases order by release desc, force";
-    show(project, sql, &args.view).await
+/// The answer to `sql` now.
+pub(super) async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
+    show_as_of(project, sql, view, When::default()).await
 }
 
 /// The same road as `muster query`, so that these commands are recorded and under policy too.
-pub(super) async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
+async fn show_as_of(project: &Path, sql: &str, view: &View, when: When) -> Result<bool> {
     let args = query::Args {
         sql: sql.to_string(),
         user: view.user.clone(),
         format: view.format,
         output: None,
-        release: None,
+        when,
     };
     query::run(project, args).await
 }

@@ -28,6 +28,10 @@ use tokio::io::AsyncWriteExt;
 /// Opened versions, by table and number.
 type Versions = HashMap<(String, u64), Arc<Version>>;
 
+/// The most versions kept open. A release needs one for each of its tables, and clients may ask
+/// for any number of past releases.
+const MAX_VERSIONS: usize = 4096;
+
 /// The root folder of all tables. Cheap to clone; clones share their caches.
 #[derive(Debug, Clone)]
 pub struct Lake {
@@ -116,6 +120,10 @@ impl Lake {
                 .ok_or_else(|| Error::lake(format!("version {number} of the table is missing")).at(name))?,
         );
         let mut cache = self.versions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if cache.len() >= MAX_VERSIONS {
+            // What is read all the time is soon here again.
+            cache.clear();
+        }
         cache.insert(key, Arc::clone(&version));
         Ok(version)
     }

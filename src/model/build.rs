@@ -15,6 +15,7 @@ use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::{Instrument, info_span};
 
 /// What models are made from, apart from raw. Shared by the builds of all forces.
 #[derive(Debug)]
@@ -214,7 +215,8 @@ impl Library {
         built: &mut Built,
     ) -> Result<()> {
         for model in models {
-            built.findings.extend(check::run(context, model, &job.facts).await?);
+            let span = info_span!("check", muster.model = model.table());
+            built.findings.extend(check::run(context, model, &job.facts).instrument(span).await?);
         }
         built.failures = failures::write(&self.lake, context, models, &built.findings, &job.facts).await?;
         Ok(())

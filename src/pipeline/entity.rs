@@ -9,6 +9,7 @@ use crate::lake::raw::{self, Load, Place};
 use crate::landing::{self, Covers, Landed, Task};
 use crate::project::Source;
 use chrono::{TimeDelta, Utc};
+use tracing::{Instrument, info_span};
 
 /// What pulling one entity brought.
 #[derive(Debug, Default)]
@@ -43,6 +44,11 @@ impl Pulled {
 /// Where raw keeps the entity.
 pub(super) fn place(source: &Source, contract: &Contract) -> Place {
     Place { force: source.force.clone(), source: source.name.clone(), entity: contract.entity.clone() }
+}
+
+fn landing_of(place: &Place) -> tracing::Span {
+    let Place { force, source, entity } = place;
+    info_span!("land", muster.force = force, muster.source = source, muster.entity = entity)
 }
 
 /// Deletes what unfinished pulls of the source left behind.
@@ -90,7 +96,7 @@ async fn table(
     let accept_drop = pull.wish.accept_drop;
     let task = Task { place: &place, contract, covers, file: None, accept_drop };
     let mut pulled = Pulled::default();
-    let load = pulled.add(landing::land(&pull.hub.lake, task, extract).await?);
+    let load = pulled.add(landing::land(&pull.hub.lake, task, extract).instrument(landing_of(&place)).await?);
     let changed = load.map_or(0, |load| load.changed_rows);
     if changed > 0 && matches!(contract.mode, Mode::Log(_)) {
         pulled.notes.push(format!("{changed} rows of a log were changed at the source"));
@@ -159,7 +165,7 @@ async fn files(
         let covers = landing::covered(&contract.mode, &file.name);
         let accept_drop = pull.wish.accept_drop;
         let task = Task { place: &place, contract, covers, file: Some(&file), accept_drop };
-        match landing::land(lake, task, extract).await {
+        match landing::land(lake, task, extract).instrument(landing_of(&place)).await {
             Ok(landed) => {
                 // A file that shows all of its source makes up for those before it.
                 if covers == Covers::Whole {

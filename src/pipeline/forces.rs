@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
+use tracing::{Instrument, info_span};
 
 /// What became of a force in a run.
 #[derive(Debug)]
@@ -101,7 +102,10 @@ impl<'a> Building<'a> {
         };
         let started_at = Utc::now();
         let built = match self.job(force, wanted, partitions).await {
-            Ok(job) => self.spawned(job).await,
+            Ok(job) => {
+                let span = info_span!("build", muster.run = self.run, muster.force = force);
+                self.spawned(job).instrument(span).await
+            }
             Err(error) => Err(error),
         };
         match self.settle(Some(force), started_at, built).await? {
@@ -269,6 +273,7 @@ impl<'a> Building<'a> {
                 finished_at,
                 outcome: "succeeded",
                 rows: Some(step.rows),
+                bytes: None,
                 message: None,
             };
             self.hub.state.record_step(self.run, &step).await?;
@@ -287,6 +292,7 @@ impl<'a> Building<'a> {
             finished_at: Utc::now(),
             outcome: "failed",
             rows: None,
+            bytes: None,
             message: Some(why.to_string()),
         };
         self.hub.state.record_step(self.run, &step).await

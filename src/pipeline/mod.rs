@@ -1,17 +1,20 @@
 //! The only module that knows the order of the rooms: pull, land, build, check, release.
 
+pub mod alarm;
 mod assemble;
 mod basis;
 mod code;
 mod entity;
 mod forces;
 mod inputs;
+pub mod limits;
 mod plan;
 pub mod preview;
 pub mod pull;
 mod reference;
 mod replay;
 pub mod run;
+pub mod schedule;
 pub mod upkeep;
 
 pub use plan::Choice;

@@ -2,17 +2,20 @@
 
 use super::Event;
 use super::entity::{self, Pulled};
+use super::limits::Limits;
 use crate::connector;
 use crate::connector::contract::Contract;
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
 use crate::project::Source;
 use crate::state::runs::Step;
+use crate::telemetry::metrics;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tracing::{Instrument, info_span};
 
 /// Sources pulled at the same time.
 const CONCURRENT: usize = 2;
@@ -43,17 +46,51 @@ pub(super) struct Pull<'a> {
     pub(super) run: &'a str,
     pub(super) retries: u32,
     pub(super) wish: Wish,
+    pub(super) limits: Limits,
     pub(super) report: &'a (dyn Fn(Event) + Send + Sync),
+}
+
+/// Those of `sources` that are to be tried now: for a slot, without those that keep failing and
+/// whose time has not come; all of them when somebody asks.
+pub(super) async fn worth_trying<'s>(
+    hub: &Hub,
+    sources: Vec<&'s Source>,
+    slot: Option<DateTime<Utc>>,
+) -> Result<Vec<&'s Source>> {
+    if slot.is_none() {
+        return Ok(sources);
+    }
+    let mut worth = Vec::with_capacity(sources.len());
+    for source in sources {
+        match hub.state.source_failures(&source.name).await? {
+            Some((failures, next_try_at)) if next_try_at > Utc::now() => {
+                tracing::info!(source = source.name, failures, %next_try_at, "source left out");
+            }
+            _ => worth.push(source),
+        }
+    }
+    Ok(worth)
 }
 
 impl Pull<'_> {
     /// Pulls and lands every entity of `sources`; a source that fails does not stop the others.
     pub(super) async fn sources(&self, sources: &[&Source]) -> Result<Failures> {
-        let pulls = sources.iter().map(|source| self.one(source));
+        let pulls = sources.iter().map(|source| {
+            let span = info_span!(
+                "pull",
+                muster.run = self.run,
+                muster.force = source.force,
+                muster.source = source.name,
+                muster.system = source.system
+            );
+            self.one(source).instrument(span)
+        });
         let outcomes: Vec<Result<Option<String>>> = stream::iter(pulls).buffered(CONCURRENT).collect().await;
         let mut failures = Failures::new();
         for (source, outcome) in sources.iter().zip(outcomes) {
-            if let Some(why) = outcome? {
+            let outcome = outcome?;
+            self.hub.state.record_source(&source.name, outcome.is_none()).await?;
+            if let Some(why) = outcome {
                 failures.insert(source.name.clone(), why);
             }
         }
@@ -109,7 +146,7 @@ impl Pull<'_> {
             Ok(mut session) => {
                 for contract in contracts {
                     let started_at = Utc::now();
-                    let pulled = entity::pull(self, source, contract, &mut session).await;
+                    let pulled = self.limits.step(entity::pull(self, source, contract, &mut session)).await;
                     outcomes.push((*contract, started_at, pulled));
                 }
             }
@@ -141,12 +178,14 @@ impl Pull<'_> {
             finished_at: Utc::now(),
             outcome: "succeeded",
             rows: None,
+            bytes: None,
             message: None,
         };
         let mut failure = None;
         match pulled {
             Ok(Pulled { rows, quarantined, landed, notes }) => {
                 step.rows = Some(rows);
+                metrics::landed(if landed { rows } else { 0 }, quarantined);
                 step.outcome = if landed { "succeeded" } else { "unchanged" };
                 step.message = (!notes.is_empty()).then(|| notes.join("; "));
                 (self.report)(Event::Pulled { name, rows, quarantined, landed, notes });

@@ -5,18 +5,22 @@ use super::assemble::{HubMade, Made, Read};
 use super::basis::Definitions;
 use super::forces::{Building, Force};
 use super::inputs::{Inputs, Pinned};
+use super::limits::Limits;
 use super::plan::{self, Choice};
-use super::pull::{Failures, Pull, Wish};
+use super::pull::{self, Failures, Pull, Wish};
 use super::{code, reference};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::model::content::Content;
 use crate::project::{Pipeline, Source};
 use crate::release::{self, Manifest};
-use chrono::Utc;
+use crate::state::runs::NewRun;
+use chrono::{DateTime, Utc};
 use fail::fail_point;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use tracing::{Instrument, info_span};
 
 /// How often a run builds over a new release when other hubs publish on the same lake.
 const PUBLISH_ATTEMPTS: u32 = 3;
@@ -50,8 +54,9 @@ pub async fn pull(
 ) -> Result<BTreeMap<String, String>> {
     let _lock = lock(hub)?;
     let run = new_run();
-    hub.state.begin_run(&run, "pull").await?;
-    let pulled: Result<Failures> = Pull { hub, run: &run, retries, wish, report }.sources(sources).await;
+    hub.state.begin_run(&NewRun { run: &run, pipeline: "pull", slot: None, parent: None, epoch: 0 }).await?;
+    let pulled: Result<Failures> =
+        Pull { hub, run: &run, retries, wish, limits: Limits::default(), report }.sources(sources).await;
     let outcome = match &pulled {
         Ok(failures) if failures.is_empty() => "succeeded",
         Ok(_) => "partial",
@@ -82,6 +87,10 @@ pub struct Order {
     pub choice: Choice,
     /// Forces built at the same time; as many as the machine has cores when absent.
     pub parallel: Option<usize>,
+    /// The instant it was scheduled for; `None`: somebody asks for it.
+    pub slot: Option<DateTime<Utc>>,
+    /// How long it and its steps may take.
+    pub limits: Limits,
 }
 
 impl Order {
@@ -91,14 +100,25 @@ impl Order {
             name: pipeline.name.clone(),
             sources: pipeline.sources.clone(),
             retries: pipeline.retries,
-            choice: Choice::default(),
-            parallel: None,
+            choice: Choice { select: pipeline.build.clone(), ..Choice::default() },
+            parallel: Some(pipeline.parallel),
+            slot: None,
+            limits: Limits { run: pipeline.timeout, step: pipeline.step_timeout },
         }
     }
 
     /// A build of what has been landed, without a pull.
     pub fn build(choice: Choice) -> Self {
-        Self { name: "build".into(), sources: Vec::new(), retries: 0, choice, parallel: None }
+        let limits = Limits::default();
+        Self {
+            name: "build".into(),
+            sources: Vec::new(),
+            retries: 0,
+            choice,
+            parallel: None,
+            slot: None,
+            limits,
+        }
     }
 }
 
@@ -109,11 +129,26 @@ pub async fn run(hub: &Hub, pipeline: &Pipeline, report: &(dyn Fn(Event) + Send 
 
 /// Does what `order` asks for: pull, build, check, release. One run at a time, as for [`run`].
 pub async fn execute(hub: &Hub, order: &Order, report: &(dyn Fn(Event) + Send + Sync)) -> Result<Report> {
+    attempt(hub, order, report).await?.ok_or_else(|| busy(hub))
+}
+
+/// The same, but `None` while another run is at work.
+pub async fn attempt(
+    hub: &Hub,
+    order: &Order,
+    report: &(dyn Fn(Event) + Send + Sync),
+) -> Result<Option<Report>> {
     let selected = plan::selected(hub, &order.choice)?;
-    let _lock = lock(hub)?;
+    let Some(_lock) = try_lock(hub)? else { return Ok(None) };
     let run = new_run();
-    hub.state.begin_run(&run, &order.name).await?;
-    let ended = Stages { hub, run: &run, order, selected, report }.all().await;
+    let new = NewRun { run: &run, pipeline: &order.name, slot: order.slot, parent: None, epoch: 0 };
+    hub.state.begin_run(&new).await?;
+    let stages = Stages { hub, run: &run, order, selected, report };
+    let ended = order
+        .limits
+        .run(stages.all())
+        .instrument(info_span!("run", muster.run = run, muster.pipeline = order.name))
+        .await;
     match &ended {
         Ok(done) => {
             let outcome = match done.outcome {
@@ -125,7 +160,7 @@ pub async fn execute(hub: &Hub, order: &Order, report: &(dyn Fn(Event) + Send + 
         // The first error is the one to report, even if its record fails too.
         Err(_) => hub.state.finish_run(&run, "failed", None).await.unwrap_or(()),
     }
-    ended
+    ended.map(Some)
 }
 
 /// One run on its way through the rooms.
@@ -144,7 +179,9 @@ impl Stages<'_> {
         let in_scope = |source: &&Source| order.choice.force.as_ref().is_none_or(|f| *f == source.force);
         let sources = order.sources.iter().filter_map(|name| hub.project.sources.get(name));
         let sources: Vec<&Source> = sources.filter(in_scope).collect();
-        let pull = Pull { hub, run, retries: order.retries, wish: Wish::default(), report };
+        let sources = pull::worth_trying(hub, sources, order.slot).await?;
+        let limits = order.limits;
+        let pull = Pull { hub, run, retries: order.retries, wish: Wish::default(), limits, report };
         let failures = pull.sources(&sources).await?;
         let pulled = sources.iter().map(|source| source.name.as_str()).collect();
         let read = Read { pulled, failures };
@@ -192,7 +229,8 @@ impl Stages<'_> {
         }
         code::keep(hub, &manifest.code).await?;
         fail_point!("release::before-manifest", |_| Err(Error::lake("failpoint: before the manifest")));
-        if !release::publish(&hub.lake, &manifest).await? {
+        let span = info_span!("release", muster.run = run, muster.release = manifest.release);
+        if !release::publish(&hub.lake, &manifest).instrument(span).await? {
             return Ok(None);
         }
         report(Event::Released { release: manifest.release });
@@ -223,15 +261,27 @@ impl Stages<'_> {
 /// The lock that lets one run at a time work on a project; it ends with the process, however the
 /// process ends.
 pub(super) fn lock(hub: &Hub) -> Result<File> {
-    let path = hub.lake.root().join(".run.lock");
+    try_lock(hub)?.ok_or_else(|| busy(hub))
+}
+
+fn try_lock(hub: &Hub) -> Result<Option<File>> {
+    let path = lock_file(hub);
     let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file =
-        file.map_err(|e| Error::lake("the run's lock cannot be opened").at(path.display()).because(e))?;
+    let failed = |e| Error::lake("the run's lock cannot be opened").at(path.display()).because(e);
+    let file = file.map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(e) => Err(Error::lake("another run is working on this lake")
-            .at(path.display())
-            .hint("wait for it to end; `muster status` shows what is released")
-            .because(e)),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(failed(e)),
     }
+}
+
+fn lock_file(hub: &Hub) -> PathBuf {
+    hub.lake.root().join(".run.lock")
+}
+
+fn busy(hub: &Hub) -> Error {
+    Error::lake("another run is working on this lake")
+        .at(lock_file(hub).display())
+        .hint("wait for it to end; `muster status` shows what is released")
 }

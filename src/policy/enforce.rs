@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lake::snapshot::SnapshotTable;
 use crate::policy::roles::Principal;
-use crate::release::{self, RowsOf, TableVersion};
+use crate::release::{self, Manifest, RowsOf, TableVersion};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::prelude::SessionContext;
 use std::collections::BTreeMap;
@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 /// The layers that clients may read, if a role grants it; raw and staging are never served.
 const SERVED: [&str; 3] = ["conformed", "marts", "reference"];
+
+/// The schema of the system tables.
+const HUB: &str = "hub";
 
 /// Functions of the engine that tell which file of the lake a row comes from, and where in it.
 const FILE_FUNCTIONS: [&str; 2] = ["input_file_name", "file_row_index"];
@@ -30,28 +33,27 @@ pub struct Pinned {
 /// are not registered; files of other forces never enter a scan. A fresh one for every statement,
 /// so nothing a statement does outlives it. An error when nothing has been released yet.
 pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> Result<Pinned> {
-    let manifest = match release {
-        Some(number) => release::manifest(&hub.lake, number).await?,
-        None => release::newest(&hub.lake).await?.ok_or_else(|| {
-            Error::query("nothing has been released yet").hint("`muster run` makes the first release")
-        })?,
+    let granted = match release {
+        Some(number) => Granted::open(hub, principal, number).await?,
+        None => {
+            let newest = release::newest(&hub.lake).await?.ok_or_else(|| {
+                Error::query("nothing has been released yet").hint("`muster run` makes the first release")
+            })?;
+            Granted::of(hub, principal, newest)
+        }
     };
     let mut schemas: BTreeMap<String, MemorySchemaProvider> = BTreeMap::new();
-    for (path, pinned) in &manifest.tables {
+    for path in granted.manifest().tables.keys() {
         let Some((layer, name)) = path.split_once('/').filter(|(layer, _)| SERVED.contains(layer)) else {
             continue;
         };
-        let granted = granted(hub, principal, path, &format!("{layer}.{name}"), pinned).await?;
-        if let Some(table) = granted {
+        if let Some(table) = granted.released(layer, name).await? {
             add(schemas.entry(layer.to_string()).or_default(), name, table)?;
         }
     }
-    let number = manifest.release;
-    let view = Arc::new(View::new(hub, manifest, principal.clone()));
     for kind in system::Kind::ALL {
-        if let Some(forces) = principal.forces_for(&format!("hub.{}", kind.name())) {
-            let table = Arc::new(SystemTable::new(kind, Arc::clone(&view), forces));
-            add(schemas.entry("hub".to_string()).or_default(), kind.name(), table)?;
+        if let Some(table) = granted.system(kind) {
+            add(schemas.entry(HUB.to_string()).or_default(), kind.name(), table)?;
         }
     }
     let context = hub.engine.context();
@@ -63,7 +65,66 @@ pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> 
         let registered = catalog.register_schema(&name, Arc::new(schema));
         registered.map_err(|e| Error::internal("a schema could not be registered").because(e))?;
     }
-    Ok(Pinned { release: number, context })
+    Ok(Pinned { release: granted.manifest().release, context })
+}
+
+/// One release as one principal may read it, table by table.
+pub struct Granted<'a> {
+    hub: &'a Hub,
+    principal: &'a Principal,
+    view: Arc<View>,
+}
+
+impl<'a> Granted<'a> {
+    /// The release `number`; an error when there is none.
+    pub async fn open(hub: &'a Hub, principal: &'a Principal, number: u64) -> Result<Self> {
+        Ok(Self::of(hub, principal, release::manifest(&hub.lake, number).await?))
+    }
+
+    fn of(hub: &'a Hub, principal: &'a Principal, manifest: Manifest) -> Self {
+        Self { hub, principal, view: Arc::new(View::new(hub, manifest, principal.clone())) }
+    }
+
+    /// The release.
+    pub fn manifest(&self) -> &Manifest {
+        self.view.manifest()
+    }
+
+    /// The table `schema.name` of the release, as far as the principal may read it; `None` when
+    /// it is not granted or was not there: nobody learns which.
+    pub async fn table(&self, schema: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if schema != HUB {
+            return match SERVED.contains(&schema) {
+                true => self.released(schema, name).await,
+                false => Ok(None),
+            };
+        }
+        let Some(kind) = system::Kind::ALL.into_iter().find(|kind| kind.name() == name) else {
+            return Ok(None);
+        };
+        match self.system(kind) {
+            Some(_) if !kind.belongs_to_release() => {
+                Err(Error::query(format!("hub.{name} is the same in every release"))
+                    .hint("leave the point in time away and filter by its times"))
+            }
+            table => Ok(table),
+        }
+    }
+
+    fn system(&self, kind: system::Kind) -> Option<Arc<dyn TableProvider>> {
+        let forces = self.principal.forces_for(&format!("{HUB}.{}", kind.name()))?;
+        Some(Arc::new(SystemTable::new(kind, Arc::clone(&self.view), forces)))
+    }
+
+    async fn released(&self, layer: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let path = format!("{layer}/{name}");
+        match self.manifest().tables.get(&path) {
+            Some(pinned) => {
+                granted(self.hub, self.principal, &path, &format!("{layer}.{name}"), pinned).await
+            }
+            None => Ok(None),
+        }
+    }
 }
 
 /// The table as far as `principal` may read it; `None` when it does not exist for them.

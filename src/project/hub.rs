@@ -2,7 +2,7 @@
 
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{Force, Hub, Source, System, Tls, keep, source};
+use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, keep, secret, source};
 use crate::error::known;
 use crate::policy::roles::{Forces, Principal, Role, User};
 use crate::release::keep::Rules;
@@ -57,8 +57,10 @@ impl Hub {
         Self {
             name: String::new(),
             lake: dir.join("lake"),
-            state: dir.join("state.db"),
+            state: Address::Sqlite(dir.join("state.db")),
+            state_access: Access::default(),
             flight: "127.0.0.1:32010".into(),
+            metrics: None,
             tls: None,
         }
     }
@@ -78,29 +80,46 @@ fn hub(dir: &Path, mut section: Section<'_>) -> Hub {
         }
     }
     if let Some(state) = section.text("state") {
-        match state.value.strip_prefix("sqlite:") {
-            Some(path) => hub.state = dir.join(path),
-            None => section.problem(
-                state.span,
-                "only SQLite can keep the state in this build",
-                "for example state = \"sqlite:state.db\"",
-            ),
-        }
+        hub.state = self::state(dir, &section, &state).unwrap_or(hub.state);
     }
-    if let Some(flight) = section.text("flight") {
-        let port = flight.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-        if port.is_none() {
-            section.problem(
-                flight.span.clone(),
-                "not an address and port",
-                "for example \"127.0.0.1:32010\"",
-            );
-        }
-        hub.flight = flight.value.into();
-    }
+    hub.state_access = state_access(dir, &mut section, &hub.state);
+    hub.flight = listener(&mut section, "flight", "127.0.0.1:32010").unwrap_or(hub.flight);
+    hub.metrics = listener(&mut section, "metrics", "127.0.0.1:9464");
     hub.tls = section.section("tls").and_then(|tls| self::tls(dir, tls));
     section.finish();
     hub
+}
+
+/// The address and port of a key.
+fn listener(section: &mut Section<'_>, key: &'static str, example: &str) -> Option<String> {
+    let text = section.text(key)?;
+    let port = text.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() {
+        section.problem(text.span, "not an address and port", format!("for example \"{example}\""));
+    }
+    Some(text.value.into())
+}
+
+fn state(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {
+    match text.value.split_once(':') {
+        Some(("sqlite", path)) => Some(Address::Sqlite(dir.join(path))),
+        Some(("postgres" | "postgresql", _)) => source::server(section, text, 5432).map(Address::Postgres),
+        _ => {
+            let example = "for example \"sqlite:state.db\" or \"postgres://muster@db.hub.example/state\"";
+            section.problem(text.span.clone(), "SQLite or PostgreSQL keep the state", example);
+            None
+        }
+    }
+}
+
+fn state_access(dir: &Path, section: &mut Section<'_>, address: &Address) -> Access {
+    let Address::Postgres(server) = address else {
+        // Not asked for, so that they are reported as unknown.
+        return Access::default();
+    };
+    let password = secret::check(dir, section, "state_password");
+    let tls = source::tls(section, "state_tls").unwrap_or_else(|| TlsMode::default_for(&server.host));
+    Access { password, tls, ca: source::file(dir, section, "state_ca"), ..Access::default() }
 }
 
 fn tls(dir: &Path, mut section: Section<'_>) -> Option<Tls> {

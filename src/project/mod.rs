@@ -24,6 +24,7 @@ mod source;
 mod tables;
 
 pub use library::{Library, builtin};
+pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
 
@@ -100,11 +101,11 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
         drafts[index].model.lineage = traces;
     }
 
-    let pipelines = search.files("pipelines/", "toml", found);
-    let pipeline =
-        |(name, doc): (&String, &&Doc)| (name.clone(), pipeline::check(name, doc, &sources, found));
-    let pipelines = pipelines.iter().map(pipeline).collect();
-    let models = order.iter().map(|index| drafts[*index].model.clone()).collect();
+    let models: Vec<Model> = order.iter().map(|index| drafts[*index].model.clone()).collect();
+    let parts = pipeline::Parts { dir: &dir, sources: &sources, models: &models };
+    let pipelines = search.files("pipelines/", "toml", found).into_iter();
+    let pipelines =
+        pipelines.map(|(name, doc)| (name.clone(), pipeline::check(&name, doc, &parts, found))).collect();
     let staging = drafts.into_iter().map(|draft| draft.model).filter(|m| m.layer == Layer::Staging).collect();
     Some(Project {
         dir,
@@ -173,6 +174,18 @@ pub struct Project {
     pub users: BTreeMap<String, User>,
 }
 
+impl Project {
+    /// How old the newest data of each dataset may be: the least that a pipeline allows.
+    pub fn fresh(&self) -> BTreeMap<&str, Duration> {
+        let mut fresh = BTreeMap::new();
+        for (name, age) in self.pipelines.values().flat_map(|pipeline| &pipeline.fresh) {
+            let least = fresh.entry(name.as_str()).or_insert(*age);
+            *least = (*least).min(*age);
+        }
+        fresh
+    }
+}
+
 /// `[hub]` and `[serve]` of `muster.toml`.
 #[derive(Debug, Clone)]
 pub struct Hub {
@@ -180,10 +193,14 @@ pub struct Hub {
     pub name: String,
     /// The lake's root folder, absolute.
     pub lake: PathBuf,
-    /// The SQLite file of the state database, absolute.
-    pub state: PathBuf,
+    /// The state database: SQLite or PostgreSQL.
+    pub state: Address,
+    /// How the state database is entered.
+    pub state_access: Access,
     /// Where Flight SQL listens: `127.0.0.1:32010`.
     pub flight: String,
+    /// Where numbers for Prometheus are served, if anywhere: `127.0.0.1:9464`.
+    pub metrics: Option<String>,
     /// PEM files of the server's certificate chain and key, absolute.
     pub tls: Option<Tls>,
 }
@@ -336,17 +353,4 @@ pub struct Reference {
     pub columns: Vec<String>,
     /// Where it was found, as shown in messages.
     pub file: String,
-}
-
-/// What runs together.
-#[derive(Debug, Clone)]
-pub struct Pipeline {
-    /// The file's name.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// The sources to pull, by name.
-    pub sources: Vec<String>,
-    /// How often a source that fails is tried again within the run.
-    pub retries: u32,
 }

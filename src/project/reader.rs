@@ -122,9 +122,16 @@ impl<'a> Section<'a> {
 
     /// The time span of a key, such as `30s` or `7d`.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        self.value(key, "a time span such as \"30s\", \"24h\" or \"7d\"", |value| {
-            humantime::parse_duration(value.get_ref().as_str()?).ok()
-        })
+        self.value(key, SPAN, |value| humantime::parse_duration(value.get_ref().as_str()?).ok())
+    }
+
+    /// The time span of a key, which must not be empty.
+    pub(super) fn limit(&mut self, key: &'static str) -> Option<Duration> {
+        let limit = self.duration(key)?;
+        if limit.is_zero() {
+            self.problem(self.place(key), format!("\"{key}\" leaves no time at all"), ());
+        }
+        Some(limit)
     }
 
     /// The truth value of a key.
@@ -177,18 +184,18 @@ impl<'a> Section<'a> {
         sections
     }
 
-    /// Every key with its value, for tables whose keys are not ours to know.
-    pub(super) fn all(&mut self) -> Vec<(String, Value<'a>)> {
+    /// Every key with its value, which is `wanted`, for tables whose keys are not ours to know.
+    pub(super) fn all(&mut self, wanted: &str) -> Vec<(Text<'a>, Value<'a>)> {
         let mut all = Vec::new();
         for (key, value) in self.table {
-            let name = key.get_ref().to_string();
+            let name = Text { value: key.get_ref(), span: key.span() };
             match (as_text(value), value.get_ref().as_table()) {
                 (Some(text), _) => all.push((name, Value::Text(text))),
                 (_, Some(table)) => {
-                    let section = self.child(table, format!("\"{name}\""), key.span());
+                    let section = self.child(table, format!("\"{}\"", name.value), key.span());
                     all.push((name, Value::Table(section)));
                 }
-                _ => self.problem(value.span(), format!("\"{name}\" must be a text or a secret"), ()),
+                _ => self.problem(value.span(), format!("\"{}\" must be {wanted}", name.value), ()),
             }
         }
         all
@@ -255,6 +262,9 @@ pub(super) fn is_slug(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
+
+/// What a time span is, as a hint.
+pub(super) const SPAN: &str = "a time span such as \"30s\", \"24h\" or \"7d\"";
 
 /// What [`is_slug`] asks for, as a hint.
 pub(super) const SLUG: &str = "use lowercase letters, digits and \"_\", a letter first";

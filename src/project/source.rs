@@ -85,7 +85,8 @@ fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address
     }
 }
 
-fn server(section: &Section<'_>, text: &Text<'_>, port: u16) -> Option<Server> {
+/// The server and database that `text` names.
+pub(super) fn server(section: &Section<'_>, text: &Text<'_>, port: u16) -> Option<Server> {
     let example = "for example \"postgres://reader@db.beds.example:5432/efin\"";
     let problem = |message: &str, hint: &str| {
         section.problem(text.span.clone(), message, hint);
@@ -109,24 +110,8 @@ fn server(section: &Section<'_>, text: &Text<'_>, port: u16) -> Option<Server> {
 
 fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> Access {
     let password = secret::check(dir, section, "password");
-    let tls = section.text("tls").map(|text| match text.value {
-        "verify" => TlsMode::Verify,
-        "require" => TlsMode::Require,
-        "off" => TlsMode::Off,
-        other => {
-            let hint = known("modes", other, ["verify", "require", "off"]);
-            section.problem(text.span, format!("unknown tls mode \"{other}\""), hint);
-            TlsMode::Verify
-        }
-    });
-    let ca = section.text("ca").map(|text| {
-        let path: PathBuf = dir.join(text.value);
-        if !path.is_file() {
-            let message = format!("there is no file \"{}\"", text.value);
-            section.problem(text.span, message, "paths start at the project folder");
-        }
-        path
-    });
+    let tls = tls(section, "tls");
+    let ca = file(dir, section, "ca");
     let server = address.and_then(|address| match address {
         Address::Postgres(server) | Address::Mysql(server) => Some(server),
         Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) => None,
@@ -146,13 +131,42 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
     }
 }
 
+/// The mode of encryption of a key.
+pub(super) fn tls(section: &mut Section<'_>, key: &'static str) -> Option<TlsMode> {
+    section.text(key).map(|text| match text.value {
+        "verify" => TlsMode::Verify,
+        "require" => TlsMode::Require,
+        "off" => TlsMode::Off,
+        other => {
+            let hint = known("modes", other, ["verify", "require", "off"]);
+            section.problem(text.span, format!("unknown tls mode \"{other}\""), hint);
+            TlsMode::Verify
+        }
+    })
+}
+
+/// The file that a key names; it must be there.
+pub(super) fn file(dir: &Path, section: &mut Section<'_>, key: &'static str) -> Option<PathBuf> {
+    section.text(key).map(|text| {
+        let path: PathBuf = dir.join(text.value);
+        if !path.is_file() {
+            let message = format!("there is no file \"{}\"", text.value);
+            section.problem(text.span, message, "paths start at the project folder");
+        }
+        path
+    })
+}
+
 fn options(dir: &Path, section: &mut Section<'_>) -> BTreeMap<String, Setting> {
     let Some(mut options) = section.section("options") else { return BTreeMap::new() };
-    let setting = |(name, value): (String, Value<'_>)| match value {
-        Value::Text(text) => Some((name, Setting::Plain(text.value.into()))),
-        Value::Table(table) => Some((name.clone(), Setting::Secret(secret::reference(dir, &name, table)?))),
+    let setting = |(name, value): (Text<'_>, Value<'_>)| {
+        let setting = match value {
+            Value::Text(text) => Setting::Plain(text.value.into()),
+            Value::Table(table) => Setting::Secret(secret::reference(dir, name.value, table)?),
+        };
+        Some((name.value.into(), setting))
     };
-    options.all().into_iter().filter_map(setting).collect()
+    options.all("a text or a secret").into_iter().filter_map(setting).collect()
 }
 
 impl TlsMode {

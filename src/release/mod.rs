@@ -1,6 +1,8 @@
 //! 5 RELEASE. Publishes all tables at once by writing one manifest. Readers see a release or the
 //! one before, never a mixture.
 
+pub mod as_of;
+pub mod change;
 pub mod code;
 pub mod keep;
 

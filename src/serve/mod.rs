@@ -1,9 +1,13 @@
 //! Room 6: answers queries against one release, for one principal, under policy. Never writes data.
 
 mod chain;
+pub mod compare;
+mod dialect;
+mod draft;
 pub mod fault;
 pub mod flight;
 pub mod password;
+mod past;
 mod record;
 mod shown;
 pub mod sql;

@@ -1,10 +1,12 @@
 //! Reads one statement and makes sure that it only reads.
 
 use crate::error::{Error, Result};
+use crate::serve::dialect::SqlDialect;
 use crate::serve::{chain, fault};
-use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
-use datafusion::sql::sqlparser::ast::{Query, Select, Statement as Ast, TableFactor, Visit, Visitor};
-use datafusion::sql::sqlparser::dialect::Dialect;
+use datafusion::sql::parser::{DFParserBuilder, ResetStatement, Statement as Parsed};
+use datafusion::sql::sqlparser::ast::{
+    ContextModifier, Expr, ObjectName, Query, Select, Set, Statement as Ast, TableFactor, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use std::ops::ControlFlow;
@@ -26,6 +28,13 @@ const SCHEMAS: &str = "select schema_name from information_schema.schemata order
 const TABLES: &str = "select table_schema, table_name, table_type from information_schema.tables \
                       where table_schema <> 'information_schema' order by table_schema, table_name";
 
+/// How a point in time is written, for those who write it otherwise.
+const TIME: &str = "right after the table's name and before its alias: \
+                    for system_time as of timestamp '2026-03-31 17:00:00', or version as of 12";
+
+/// The one setting of a session, as its parts are written.
+const AS_OF: [&str; 2] = ["muster", "as_of"];
+
 /// A statement that reads.
 #[derive(Debug)]
 pub enum Read {
@@ -33,26 +42,76 @@ pub enum Read {
     Rows(Parsed),
     /// `explain`: the plan of the query, not its rows.
     Plan(Parsed),
+    /// What is said or asked of `muster.as_of`.
+    AsOf(AsOf),
+}
+
+/// What is said or asked of `muster.as_of`.
+#[derive(Debug)]
+pub enum AsOf {
+    /// `set muster.as_of = …`: from now on the session reads what was released then.
+    Set(Expr),
+    /// `reset muster.as_of`: the session reads the newest release again.
+    Reset,
+    /// `show muster.as_of`.
+    Show,
 }
 
 /// Parses `text`, which must be exactly one statement that reads. `?` becomes `$1`, `$2`, … in
 /// the order of the text: the engine knows numbered parameters only.
-pub fn read(text: &str, dialect: &dyn Dialect) -> Result<Read> {
+pub fn read(text: &str) -> Result<Read> {
     if text.len() > MAX_STATEMENT_BYTES {
         return Err(Error::query(format!("the statement is longer than {MAX_STATEMENT_BYTES} bytes")));
     }
-    match parse(text, dialect)? {
+    let parsed = parse(text)?;
+    if let Some(as_of) = as_of(&parsed)? {
+        return Ok(Read::AsOf(as_of));
+    }
+    match parsed {
         Parsed::Explain(explain) if explain.options.analyze => {
             Err(Error::query("explain analyze is not offered")
                 .hint("use explain: the figures of a run tell of files, not of the statement"))
         }
-        Parsed::Explain(explain) => Ok(Read::Plan(only_reads(*explain.statement, dialect)?)),
-        other => Ok(Read::Rows(only_reads(other, dialect)?)),
+        Parsed::Explain(explain) => Ok(Read::Plan(only_reads(*explain.statement)?)),
+        other => Ok(Read::Rows(only_reads(other)?)),
     }
 }
 
+/// What the statement says or asks of `muster.as_of`; `None` for every other statement.
+fn as_of(statement: &Parsed) -> Result<Option<AsOf>> {
+    let ast = match statement {
+        Parsed::Reset(ResetStatement::Variable(name)) if is_as_of(name) => return Ok(Some(AsOf::Reset)),
+        Parsed::Statement(ast) => ast.as_ref(),
+        _ => return Ok(None),
+    };
+    match ast {
+        Ast::Set(Set::SingleAssignment { scope, hivevar: false, variable, values }) if is_as_of(variable) => {
+            match (scope, values.as_slice()) {
+                (None | Some(ContextModifier::Session), [Expr::Identifier(word)])
+                    if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default") =>
+                {
+                    Ok(Some(AsOf::Reset))
+                }
+                (None | Some(ContextModifier::Session), [instant]) => Ok(Some(AsOf::Set(instant.clone()))),
+                _ => Err(Error::query("muster.as_of takes one instant, for the whole session")
+                    .hint("write set muster.as_of = '2026-03-31T17:00:00Z'")),
+            }
+        }
+        Ast::ShowVariable { variable } => {
+            let shown = variable.iter().map(|part| part.value.to_lowercase());
+            Ok(shown.eq(AS_OF).then_some(AsOf::Show))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn is_as_of(name: &ObjectName) -> bool {
+    let parts = name.0.iter().map(|part| part.as_ident().map(|ident| ident.value.to_lowercase()));
+    parts.eq(AS_OF.map(|part| Some(part.to_string())))
+}
+
 /// Refuses what does not read; gives the query that answers a `show`.
-fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
+fn only_reads(statement: Parsed) -> Result<Parsed> {
     let Parsed::Statement(ast) = &statement else {
         return Err(read_only(&statement.to_string()));
     };
@@ -62,7 +121,7 @@ fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
         | Ast::ShowCatalogs { .. }
         | Ast::ShowSchemas { .. }
         | Ast::ShowTables { .. } => {
-            return parse(listing(&ast.to_string())?, dialect);
+            return parse(listing(&ast.to_string())?);
         }
         // The planner puts the filter into a query of its own without quoting it.
         Ast::ShowFunctions { filter: Some(_), .. } => {
@@ -71,8 +130,9 @@ fn only_reads(statement: Parsed, dialect: &dyn Dialect) -> Result<Parsed> {
         }
         Ast::ShowColumns { .. } | Ast::ShowFunctions { .. } | Ast::ExplainTable { .. } => {}
         Ast::ShowVariable { .. } | Ast::ShowVariables { .. } => {
-            return Err(Error::query("settings are not shown")
-                .hint("show tables, show columns from <table> and show functions are offered"));
+            return Err(Error::query("settings are not shown").hint(
+                "show muster.as_of, show tables, show columns from <table> and show functions are offered",
+            ));
         }
         other => return Err(read_only(&other.to_string())),
     }
@@ -141,33 +201,43 @@ impl Visitor for Inspector {
 
     fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<Error> {
         self.count()?;
-        let ignored = match table {
-            TableFactor::Table { version: Some(_), .. } => "a point in time after a table's name",
-            TableFactor::Table { sample: Some(_), .. } => "tablesample",
-            _ => return ControlFlow::Continue(()),
-        };
-        // The planner parses these and then answers as if they were not there.
-        ControlFlow::Break(Error::query(format!("not supported: {ignored}")))
+        match table {
+            // The planner would answer as if it were not there.
+            TableFactor::Table { sample: Some(_), .. } => {
+                ControlFlow::Break(Error::query("not supported: tablesample"))
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 }
 
-fn parse(text: &str, dialect: &dyn Dialect) -> Result<Parsed> {
-    let mut tokens = Tokenizer::new(dialect, text)
+fn parse(text: &str) -> Result<Parsed> {
+    let dialect = SqlDialect::default();
+    let mut tokens = Tokenizer::new(&dialect, text)
         .tokenize_with_location()
         .map_err(|e| fault::syntax(&ParserError::from(e)))?;
     chain::check(&tokens)?;
     number_parameters(&mut tokens)?;
+    let names_time = tokens.iter().any(|token| is_system_time(&token.token));
     let mut parsed = DFParserBuilder::new(tokens)
-        .with_dialect(dialect)
+        .with_dialect(&dialect)
         .with_recursion_limit(chain::MAX_DEPTH)
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(|e| fault::planning(&e))?;
+        .map_err(|e| match names_time {
+            true => fault::planning(&e).hint(TIME),
+            false => fault::planning(&e),
+        })?;
     let first = parsed.pop_front().ok_or_else(|| Error::query("the statement is empty"))?;
     match parsed.is_empty() {
         true => Ok(first),
         false => Err(Error::query("more than one statement").hint("send one statement at a time")),
     }
+}
+
+fn is_system_time(token: &Token) -> bool {
+    let names = ["system_time", "system_version"];
+    matches!(token, Token::Word(word) if names.iter().any(|name| word.value.eq_ignore_ascii_case(name)))
 }
 
 /// Numbers the parameters written `?`.
@@ -195,13 +265,17 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::sql::sqlparser::dialect::{DatabricksDialect, GenericDialect};
     use expect_test::{Expect, expect};
 
     fn check(text: &str, expect: Expect) {
-        let shown = match read(text, &GenericDialect {}) {
+        let shown = match read(text) {
             Ok(Read::Rows(statement)) => format!("rows: {statement}"),
             Ok(Read::Plan(statement)) => format!("plan: {statement}"),
+            Ok(Read::AsOf(as_of)) => match as_of {
+                AsOf::Set(instant) => format!("set: {instant}"),
+                AsOf::Reset => "reset".into(),
+                AsOf::Show => "show".into(),
+            },
             Err(error) => error.to_string(),
         };
         expect.assert_eq(&shown);
@@ -247,7 +321,7 @@ mod tests {
             "explain insert into a values (1)",
             "with a as (select 1) insert into b select * from a",
         ] {
-            let message = read(text, &GenericDialect {}).unwrap_err().to_string();
+            let message = read(text).unwrap_err().to_string();
             assert!(message.ends_with("the hub is read-only"), "{text}: {message}");
         }
     }
@@ -262,7 +336,7 @@ mod tests {
         check("show tables like 'a%'", expect!["not supported: a show with conditions"]);
         check("show all", expect!["settings are not shown"]);
         for filter in ["like 'a%'", "like '%''; drop'", "where 1 = 1", "like 'x"] {
-            assert!(read(&format!("show functions {filter}"), &GenericDialect {}).is_err(), "{filter}");
+            assert!(read(&format!("show functions {filter}")).is_err(), "{filter}");
         }
         check("show functions like 'a%'", expect!["not supported: show functions with a filter"]);
         for (start, link) in [("select 1 from a", ", a"), ("select 1 where true", " and 1 in (select 1)")] {
@@ -290,18 +364,44 @@ mod tests {
             for end in ["", " )", " selec"] {
                 let links = (MAX_STATEMENT_BYTES - start.len() - end.len()) / link.len();
                 let text = format!("{start}{}{end}", link.repeat(links));
-                let message = read(&text, &GenericDialect {}).unwrap_err().to_string();
+                let message = read(&text).unwrap_err().to_string();
                 assert_eq!(message, "the statement has more than 600 operators in a row", "{link}");
             }
         }
     }
 
     #[test]
-    fn a_point_in_time_is_never_passed_over() {
-        let text = "select * from (select * from a for system_time as of timestamp '2026-01-01') as b";
-        let error = read(text, &DatabricksDialect {}).unwrap_err();
-        assert_eq!(error.to_string(), "not supported: a point in time after a table's name");
-        assert!(read(text, &GenericDialect {}).is_err());
+    fn the_setting_is_read_and_no_other() {
+        let instant = "'2026-03-31T17:00:00Z'";
+        check(&format!("set muster.as_of = {instant}"), expect!["set: '2026-03-31T17:00:00Z'"]);
+        check(&format!("SET SESSION Muster.AS_OF TO {instant}"), expect!["set: '2026-03-31T17:00:00Z'"]);
+        check("set muster.as_of = now() - interval '1 day'", expect!["set: now() - INTERVAL '1 day'"]);
+        check("set muster.as_of = default", expect!["reset"]);
+        check("reset muster.as_of", expect!["reset"]);
+        check("show muster.as_of;", expect!["show"]);
+        let refused = "muster.as_of takes one instant, for the whole session";
+        for text in ["set muster.as_of = '1', '2'", "set local muster.as_of = '1'"] {
+            assert_eq!(read(text).unwrap_err().to_string(), refused);
+        }
+        for text in ["set muster.as_off = '1'", "set as_of = '1'", "set a.muster.as_of = '1'", "reset as_of"]
+        {
+            assert!(read(text).unwrap_err().to_string().ends_with("the hub is read-only"), "{text}");
+        }
+        for text in ["show muster.asof", "show as_of", "show muster.as_of.x"] {
+            check(text, expect!["settings are not shown"]);
+        }
+        assert!(read("explain set muster.as_of = '1'").is_err());
+    }
+
+    #[test]
+    fn other_spellings_of_time_are_told_the_right_one() {
+        for clause in
+            ["for system_time all", "as b for system_time as of now()", "for system_version as of 1"]
+        {
+            let error = read(&format!("select * from a {clause}")).unwrap_err();
+            assert!(error.to_string().starts_with("syntax error"), "{error}");
+            assert_eq!(error.advice(), Some(TIME));
+        }
     }
 
     #[test]

@@ -3,41 +3,27 @@
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::policy::enforce::{self, Pinned};
+use crate::policy::enforce;
 use crate::policy::roles::{Forces, Principal};
+use crate::release::as_of::Pin;
+use crate::serve::draft::{Bound, Draft};
 use crate::serve::record::Entry;
-use crate::serve::{fault, shown, sql, wire};
+use crate::serve::{fault, shown, wire};
 use crate::state::queries::Query;
-use datafusion::arrow::array::{RecordBatch, StringArray};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
-use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::parser::Statement as Parsed;
-use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-
-/// A table of the engine's settings, which name folders of this machine. The engine finds it
-/// whatever the case of its name.
-const SETTINGS: &str = "information_schema.df_settings";
-
-/// The most rows of parameters that one execution may bind: each is a run of the statement.
-const MAX_BOUND_ROWS: usize = 1000;
-
-/// The longest text of a statement times its rows of parameters, in bytes: every row is planned
-/// before the first one runs.
-const MAX_BOUND_BYTES: usize = 4 << 20;
 
 /// The stack on which statements are planned: enough for the deepest tree that `chain` lets pass.
 /// Only what is used of it takes memory.
@@ -59,14 +45,14 @@ pub struct Request {
     pub text: String,
     /// Rows of parameter values; the statement runs once for each. Empty when none are bound.
     pub rows: Vec<Vec<ScalarValue>>,
-    /// The release to read; the newest when absent.
-    pub release: Option<u64>,
+    /// The release to read.
+    pub pin: Pin,
 }
 
 impl Request {
     /// A text without parameters, for the newest release.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), rows: Vec::new(), release: None }
+        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest }
     }
 }
 
@@ -80,6 +66,7 @@ pub struct Statement {
     schema: SchemaRef,
     parameters: Vec<DataType>,
     is_bound: bool,
+    sets: Option<Pin>,
     record: Query,
 }
 
@@ -99,14 +86,15 @@ impl Statement {
             tables: Vec::new(),
             forces: forces(&asker.principal),
         };
-        let pinned = match enforce::session(&hub, &asker.principal, request.release).await {
+        let pinned = match enforce::session(&hub, &asker.principal, request.pin.release()).await {
             Ok(pinned) => pinned,
             Err(error) => return Err(refuse(&hub, &record, error).await),
         };
         let mut record = Query { release: pinned.release, ..record };
+        let (shared, principal) = (Arc::clone(&hub), asker.principal.clone());
         let draft = on_deep_stack(async move {
             let mut tables = Vec::new();
-            let draft = Draft::new(pinned, &request, &mut tables).await;
+            let draft = Draft::new(&shared, &principal, pinned, &request, &mut tables).await;
             Ok((tables, draft.and_then(|draft| draft.bind(&request.rows))))
         });
         let bound = draft.await.and_then(|(tables, bound)| {
@@ -114,7 +102,10 @@ impl Statement {
             bound
         });
         match bound {
-            Ok(bound) => Ok(bound.into_statement(hub, asker.principal.clone(), record)),
+            Ok(Bound { state, plans, schema, parameters, is_bound, sets }) => {
+                let principal = asker.principal.clone();
+                Ok(Self { hub, principal, state, plans, schema, parameters, is_bound, sets, record })
+            }
             Err(error) => Err(refuse(&hub, &record, error).await),
         }
     }
@@ -134,6 +125,17 @@ impl Statement {
         self.principal == *principal
     }
 
+    /// What the session of the client reads from now on, if the statement says so.
+    pub fn sets(&self) -> Option<Pin> {
+        self.sets
+    }
+
+    /// Records that what the statement sets has taken effect for the client at `peer`: not when it
+    /// runs, because nobody need fetch its answer.
+    pub async fn has_taken_effect(&self, peer: &str) -> Result<()> {
+        self.begin(peer).await?.succeeded().await
+    }
+
     /// Records the statement, then runs it for the client at `peer`. A statement that cannot be
     /// recorded does not run.
     pub async fn run(&self, peer: &str) -> Result<Rows> {
@@ -150,8 +152,11 @@ impl Statement {
             return Err(Error::query(format!("{} parameters have no value", self.parameters.len()))
                 .hint("bind a value for each parameter"));
         }
-        let record = Query { peer: peer.into(), ..self.record.clone() };
-        let entry = Entry::begin(&self.hub.state, &record).await?;
+        if self.sets.is_some() {
+            // It is recorded when it takes effect.
+            return self.stream().await;
+        }
+        let entry = self.begin(peer).await?;
         let ends_at = limit.and_then(|limit| Instant::now().checked_add(limit));
         match self.stream().await {
             Ok(rows) => Ok(entry.follow(match ends_at {
@@ -163,6 +168,10 @@ impl Statement {
                 Err(error)
             }
         }
+    }
+
+    async fn begin(&self, peer: &str) -> Result<Entry> {
+        Entry::begin(&self.hub.state, &Query { peer: peer.into(), ..self.record.clone() }).await
     }
 
     /// Starts the first plan; the others start when their turn comes.
@@ -243,145 +252,6 @@ async fn on_deep_stack<T: Send + 'static>(
     answer.await.map_err(|e| Error::internal("the statement could not be planned").because(e))?
 }
 
-/// A statement whose tables are resolved but whose parameters have no values yet.
-struct Draft {
-    context: SessionContext,
-    state: SessionState,
-    plan: LogicalPlan,
-    is_explain: bool,
-    parameters: Vec<DataType>,
-}
-
-impl Draft {
-    /// Plans `request`, and tells in `read` the tables that it reads, even when it is refused.
-    async fn new(pinned: Pinned, request: &Request, read: &mut Vec<String>) -> Result<Self> {
-        if request.text.len().saturating_mul(request.rows.len()) > MAX_BOUND_BYTES {
-            return Err(Error::query("too many rows of parameters for a statement of this length")
-                .hint("bind fewer rows at once"));
-        }
-        let context = pinned.context;
-        let state = context.state();
-        let (parsed, is_explain) = parse(&state, &request.text)?;
-        let plan = state.statement_to_plan(parsed).await.map_err(|e| fault::planning(&e))?;
-        let only_reads =
-            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        // A second look: whatever the parser let through, the plan must not write.
-        only_reads.verify_plan(&plan).map_err(|_| Error::query("not allowed: the hub is read-only"))?;
-        *read = tables(&plan, &state).map_err(|e| fault::planning(&e))?;
-        if let Some(settings) = read.iter().find(|table| table.eq_ignore_ascii_case(SETTINGS)) {
-            return Err(Error::query(format!("table 'muster.{settings}' not found")));
-        }
-        let parameters = parameters(&plan)?;
-        Ok(Self { context, state, plan, is_explain, parameters })
-    }
-
-    /// Puts values in the place of parameters, and optimises. Without rows, the parameters stay
-    /// open and the plan only tells its columns.
-    fn bind(self, rows: &[Vec<ScalarValue>]) -> Result<Bound> {
-        if rows.len() > MAX_BOUND_ROWS {
-            return Err(Error::query(format!("more than {MAX_BOUND_ROWS} rows of parameters")));
-        }
-        let is_bound = self.parameters.is_empty() || !rows.is_empty();
-        let plans = match self.parameters.is_empty() || rows.is_empty() {
-            true => vec![self.finish(self.plan.clone(), is_bound)?],
-            false => rows.iter().map(|row| self.finish(self.with(row)?, true)).collect::<Result<Vec<_>>>()?,
-        };
-        let mut schemas = plans.iter().map(|plan| wire::schema(plan.schema().as_arrow()));
-        let schema = schemas.next().ok_or_else(|| Error::internal("a statement without a plan"))?;
-        if schemas.any(|other| other != schema) {
-            return Err(Error::query("rows of parameters give columns of different types")
-                .hint("send values of one type for each parameter"));
-        }
-        Ok(Bound { state: self.state, plans, schema, parameters: self.parameters, is_bound })
-    }
-
-    fn with(&self, row: &[ScalarValue]) -> Result<LogicalPlan> {
-        if row.len() != self.parameters.len() {
-            let (expected, got) = (self.parameters.len(), row.len());
-            return Err(Error::query(format!("the statement has {expected} parameters, {got} were sent")));
-        }
-        self.plan.clone().with_param_values(row.to_vec()).map_err(|e| fault::planning(&e))
-    }
-
-    fn finish(&self, plan: LogicalPlan, is_bound: bool) -> Result<LogicalPlan> {
-        let optimised = match self.state.optimize(&plan) {
-            Ok(optimised) => optimised,
-            // An open parameter may have no type yet; its value will bring one.
-            Err(_) if !is_bound => plan,
-            Err(error) => return Err(fault::planning(&error)),
-        };
-        match self.is_explain {
-            true => self.explain(&optimised),
-            false => Ok(optimised),
-        }
-    }
-
-    /// The logical plan as rows. The physical plan names files, so it is not shown.
-    fn explain(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
-        let text = plan.display_indent().to_string();
-        let rows = RecordBatch::try_from_iter([
-            ("plan_type", Arc::new(StringArray::from(vec!["logical_plan"])) as _),
-            ("plan", Arc::new(StringArray::from(vec![text])) as _),
-        ]);
-        let frame = rows.map_err(DataFusionError::from).and_then(|rows| self.context.read_batch(rows));
-        frame.map(|frame| frame.into_unoptimized_plan()).map_err(|e| fault::planning(&e))
-    }
-}
-
-/// The statement, and whether only its plan is asked for.
-fn parse(state: &SessionState, text: &str) -> Result<(Parsed, bool)> {
-    let dialect = dialect_from_str(state.config_options().sql_parser.dialect);
-    let dialect = dialect.ok_or_else(|| Error::internal("the session's SQL dialect is unknown"))?;
-    Ok(match sql::read(text, dialect.as_ref())? {
-        sql::Read::Rows(parsed) => (parsed, false),
-        sql::Read::Plan(parsed) => (parsed, true),
-    })
-}
-
-/// A draft with its parameters bound, or without any.
-struct Bound {
-    state: SessionState,
-    plans: Vec<LogicalPlan>,
-    schema: SchemaRef,
-    parameters: Vec<DataType>,
-    is_bound: bool,
-}
-
-impl Bound {
-    fn into_statement(self, hub: Arc<Hub>, principal: Principal, record: Query) -> Statement {
-        let Self { state, plans, schema, parameters, is_bound } = self;
-        Statement { hub, principal, state, plans, schema, parameters, is_bound, record }
-    }
-}
-
-/// The tables that the plan reads, `layer.name`.
-fn tables(plan: &LogicalPlan, state: &SessionState) -> Result<Vec<String>, DataFusionError> {
-    let catalog = &state.config_options().catalog;
-    let mut names = BTreeSet::new();
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            let table = scan.table_name.clone().resolve(&catalog.default_catalog, &catalog.default_schema);
-            names.insert(format!("{}.{}", table.schema, table.table));
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(names.into_iter().collect())
-}
-
-/// The types of `$1`, `$2`, …; text where the plan does not tell.
-fn parameters(plan: &LogicalPlan) -> Result<Vec<DataType>> {
-    let found = plan.get_parameter_types().map_err(|e| fault::planning(&e))?;
-    let mut numbered = BTreeMap::new();
-    for (name, data_type) in found {
-        let number: Option<usize> = name.strip_prefix('$').and_then(|n| n.parse().ok());
-        let number = number.filter(|n| (1..=MAX_BOUND_ROWS).contains(n));
-        let number = number.ok_or_else(|| Error::query(format!("parameter '{name}' is not ? or $1")))?;
-        numbered.insert(number, data_type);
-    }
-    let count = numbered.keys().next_back().copied().unwrap_or_default();
-    Ok((1..=count).map(|n| numbered.remove(&n).flatten().unwrap_or(DataType::Utf8)).collect())
-}
-
 /// The forces whose rows the principal may read, or `*`.
 fn forces(principal: &Principal) -> Vec<String> {
     let mut codes = BTreeSet::new();
@@ -397,6 +267,7 @@ fn forces(principal: &Principal) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::arrow::array::StringArray;
 
     #[tokio::test]
     async fn a_statement_ends_with_an_error_at_its_limit() {

@@ -1,7 +1,8 @@
 //! The record of every statement: written before it runs, completed after.
 
-use super::State;
+use super::{State, text, whole};
 use crate::error::{Error, Result};
+use sqlx::Row;
 
 /// What is known of a statement before it runs.
 #[derive(Debug, Clone)]
@@ -34,7 +35,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn word(self) -> &'static str {
+    /// The word in the record and in metrics.
+    pub fn word(self) -> &'static str {
         match self {
             Outcome::Succeeded => "succeeded",
             Outcome::Failed => "failed",
@@ -46,21 +48,21 @@ impl Outcome {
 impl State {
     /// Records that a statement is about to run. Without this record it must not run.
     pub async fn begin_query(&self, query: &Query) -> Result<i64> {
-        let inserted = sqlx::query(
+        let insert = sqlx::query(
             "insert into queries (started_at, principal, peer, statement, release, tables, forces, parameters) \
-             values (?, ?, ?, ?, ?, ?, ?, ?)",
+             values ($1, $2, $3, $4, $5, $6, $7, $8) returning query",
         )
         .bind(now())
         .bind(&query.principal)
         .bind(&query.peer)
-        .bind(&query.statement)
-        .bind(i64::try_from(query.release).unwrap_or(i64::MAX))
+        .bind(text(&query.statement))
+        .bind(whole(query.release))
         .bind(query.tables.join(","))
         .bind(query.forces.join(","))
-        .bind(&query.parameters)
-        .execute(self.pool())
-        .await;
-        inserted.map(|done| done.last_insert_rowid()).map_err(|e| {
+        .bind(query.parameters.as_deref().map(text));
+        let number =
+            self.returned(insert).await.and_then(|row| row.ok_or(sqlx::Error::RowNotFound)?.try_get(0));
+        number.map_err(|e| {
             Error::internal("the statement was refused because it cannot be recorded")
                 .hint("check that the state database can be written and that its disk is not full")
                 .because(e)
@@ -70,12 +72,12 @@ impl State {
     /// Completes the record of a statement.
     pub async fn finish_query(&self, query: i64, outcome: Outcome, rows: u64, bytes: u64) -> Result<()> {
         let updated = sqlx::query(
-            "update queries set finished_at = ?, outcome = ?, rows = ?, bytes = ? where query = ?",
+            "update queries set finished_at = $1, outcome = $2, rows = $3, bytes = $4 where query = $5",
         )
         .bind(now())
         .bind(outcome.word())
-        .bind(i64::try_from(rows).unwrap_or(i64::MAX))
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .bind(whole(rows))
+        .bind(whole(bytes))
         .bind(query)
         .execute(self.pool())
         .await;
@@ -94,11 +96,13 @@ fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::{Access, Address};
 
     #[tokio::test]
     async fn a_statement_is_recorded_before_and_completed_after() {
         let dir = tempfile::tempdir().unwrap();
-        let state = State::open(&dir.path().join("state.db")).await.unwrap();
+        let state =
+            State::open(&Address::Sqlite(dir.path().join("state.db")), &Access::default()).await.unwrap();
         let query = Query {
             principal: "anna".into(),
             peer: "local".into(),

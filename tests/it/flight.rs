@@ -13,17 +13,12 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use expect_test::{Expect, expect};
 use futures::TryStreamExt;
 use std::sync::Arc;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::Channel;
 
-type Client = FlightSqlServiceClient<Channel>;
+pub type Client = FlightSqlServiceClient<Channel>;
 
 async fn connect(served: &Served) -> Client {
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(&served.authority))
-        .domain_name("localhost");
-    let endpoint =
-        Endpoint::from_shared(format!("https://{}", served.address)).unwrap().tls_config(tls).unwrap();
-    FlightSqlServiceClient::new(endpoint.connect().await.unwrap())
+    FlightSqlServiceClient::new(served.channel().await)
 }
 
 async fn log_in(user: &str) -> Client {
@@ -33,7 +28,7 @@ async fn log_in(user: &str) -> Client {
 }
 
 /// The rows behind `info`, whose columns must be the announced ones.
-async fn fetch(client: &mut Client, info: FlightInfo) -> Result<RecordBatch, String> {
+pub async fn fetch(client: &mut Client, info: FlightInfo) -> Result<RecordBatch, String> {
     let announced = Arc::new(info.clone().try_decode_schema().unwrap());
     let [endpoint] = info.endpoint.as_slice() else { panic!("one endpoint") };
     assert!(endpoint.location.is_empty());
@@ -48,19 +43,19 @@ async fn fetch(client: &mut Client, info: FlightInfo) -> Result<RecordBatch, Str
     Ok(concat_batches(&announced, &batches).unwrap())
 }
 
-async fn ask(client: &mut Client, sql: &str) -> Result<RecordBatch, String> {
+pub async fn ask(client: &mut Client, sql: &str) -> Result<RecordBatch, String> {
     let info = client.execute(sql.into(), None).await.map_err(|e| short(&e.to_string()))?;
     fetch(client, info).await
 }
 
 /// The server's words, without the client's around them.
-fn short(error: &str) -> String {
+pub fn short(error: &str) -> String {
     let message = error.split("message: \"").nth(1).map_or(error, |rest| rest.split("\", ").next().unwrap());
     let message = message.split("self: \"").last().unwrap().trim_end_matches('"');
     message.split(" (hint:").next().unwrap().to_string()
 }
 
-fn shown(batch: &RecordBatch) -> String {
+pub fn shown(batch: &RecordBatch) -> String {
     pretty_format_batches(std::slice::from_ref(batch)).unwrap().to_string()
 }
 
@@ -172,7 +167,9 @@ async fn nothing_can_be_written() {
     check("hub", "select 1; select 2", expect!["more than one statement"]).await;
     let mut client = log_in("hub").await;
     let update = client.execute_update("delete from conformed.widget".into(), None).await.unwrap_err();
-    expect!["not allowed: the hub is read-only"].assert_eq(&short(&update.to_string()));
+    expect!["'delete' is not allowed: the hub is read-only"].assert_eq(&short(&update.to_string()));
+    let update = client.execute_update("select 1".into(), None).await.unwrap_err();
+    expect!["not an update: send it as a query"].assert_eq(&short(&update.to_string()));
     let transaction = client.begin_transaction().await.unwrap_err();
     expect!["transactions are not offered: the hub is read-only"].assert_eq(&short(&transaction.to_string()));
 }

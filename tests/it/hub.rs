@@ -6,10 +6,11 @@ use muster::{pipeline, project, serve};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::{Arc, LazyLock, mpsc};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Once, mpsc};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 /// A server that runs until the tests end.
 pub struct Served {
@@ -18,6 +19,21 @@ pub struct Served {
     /// The certificate that signed the server's, PEM.
     pub authority: String,
     _dir: TempDir,
+}
+
+impl Served {
+    /// A new connection.
+    pub async fn channel(&self) -> Channel {
+        channel(self.address, &self.authority).await
+    }
+}
+
+/// A connection to a server whose certificate `authority` signed.
+pub async fn channel(address: SocketAddr, authority: &str) -> Channel {
+    let tls =
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)).domain_name("localhost");
+    let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls).unwrap();
+    endpoint.connect().await.unwrap()
 }
 
 /// The password of a user of the hub.
@@ -32,32 +48,50 @@ pub fn served() -> &'static Served {
 }
 
 fn start() -> Served {
-    muster::telemetry::init();
     let dir = tempfile::tempdir().unwrap();
     let authority = write(dir.path());
-    let folder = dir.path().to_path_buf();
+    let address = serve_after(dir.path(), |folder| async move { release(&folder).await });
+    Served { address, authority, _dir: dir }
+}
+
+/// Runs the pipeline in the project as a new process would, with its definitions as they are now.
+pub async fn release(folder: &Path) -> u64 {
+    let hub = open(folder).await;
+    let report = pipeline::run::run(&hub, &hub.project.pipelines["widgets"], &|_| {}).await.unwrap();
+    report.release.release
+}
+
+/// Opens the project as a new process would.
+pub async fn open(folder: &Path) -> Hub {
+    let project = project::load_with(folder, &project::Library::default());
+    Hub::open(project.map_err(|e| e.to_string()).unwrap()).await.unwrap()
+}
+
+/// Serves the project after `prepare`, in a thread of its own and until the tests end: outside of
+/// every test's own runtime, which ends with its test.
+pub fn serve_after<T, F: Future<Output = T>>(
+    folder: &Path,
+    prepare: impl FnOnce(PathBuf) -> F + Send + 'static,
+) -> SocketAddr {
+    static TELEMETRY: Once = Once::new();
+    TELEMETRY.call_once(muster::telemetry::init);
+    let folder = folder.to_path_buf();
     let (started, address) = mpsc::channel();
-    // Outside of every test's own runtime, which ends with its test.
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
-            let hub = Hub::open(
-                project::load_with(&folder, &project::Library::default()).map_err(|e| e.to_string()).unwrap(),
-            )
-            .await
-            .unwrap();
-            let nightly = &hub.project.pipelines["widgets"];
-            pipeline::run::run(&hub, nightly, &|_| {}).await.unwrap();
+            prepare(folder.clone()).await;
+            let hub = open(&folder).await;
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             started.send(listener.local_addr().unwrap()).unwrap();
             serve::run(Arc::new(hub), listener, std::future::pending::<()>()).await.unwrap();
         });
     });
-    Served { address: address.recv().unwrap(), authority, _dir: dir }
+    address.recv().unwrap()
 }
 
 /// Writes the project; gives the certificate that signed the server's.
-fn write(dir: &Path) -> String {
+pub fn write(dir: &Path) -> String {
     let mut settings = String::from(SETTINGS);
     for (user, role) in [("hub", "all"), ("beds", "beds"), ("narrow", "narrow")] {
         let hash = hashing::hash(&password(user)).unwrap();

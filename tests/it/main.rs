@@ -9,6 +9,7 @@
     reason = "tests fail loudly"
 )]
 
+mod as_of;
 mod check;
 mod checks;
 mod crash;
@@ -20,6 +21,8 @@ mod hub;
 mod path;
 mod pull;
 mod pulled;
+mod schedule;
+mod state;
 mod store;
 mod support;
 mod tidy;

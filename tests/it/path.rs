@@ -194,6 +194,7 @@ async fn a_force_user_finds_no_trace_of_another_force() {
         "select * from hub.coverage",
         "select * from hub.releases",
         "select * from hub.runs",
+        "select * from hub.steps",
         "select * from hub.checks",
         "select * from hub.queries",
         "select * from information_schema.tables",
@@ -269,7 +270,7 @@ async fn files_are_landed_once_in_the_order_of_their_names_and_only_when_they_ba
     let (report, _) = nightly(&hub).await;
     assert_eq!(report.release.forces["beds"].status, Status::Fresh);
     landed(ask(&hub, &Principal::operator(), None, names).await, "| Ash Cedar |");
-    let notes = "select count(*) as n from hub.runs where message like '%20260301%is older than%'";
+    let notes = "select count(*) as n from hub.steps where message like '%20260301%is older than%'";
     landed(ask(&hub, &Principal::operator(), None, notes).await, "| 1 |");
 
     // A state that comes back is news, whatever its bytes were once before.
@@ -342,7 +343,7 @@ async fn a_table_that_is_not_granted_is_in_no_list_of_checks_and_steps() {
     release(&hub).await;
     let mut narrow = analyst("beds");
     narrow.roles[0].tables = vec!["conformed.person".into(), "hub.*".into()];
-    for sql in ["select * from hub.checks", "select * from hub.runs", "select * from hub.coverage"] {
+    for sql in ["select * from hub.checks", "select * from hub.steps", "select * from hub.coverage"] {
         let answer = ask(&hub, &narrow, None, sql).await;
         assert!(!answer.contains("marts.") && !answer.contains("conformed.employment"), "{sql}\n{answer}");
     }

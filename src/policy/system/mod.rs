@@ -23,6 +23,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The system tables; a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +33,10 @@ pub enum Kind {
     /// One row per row that breaks its contract and reason. Its columns `raw` and `detail` hold
     /// what the source sent, and are null without the grant `quarantine.<entity>`.
     Quarantine,
-    /// One row per step of a run.
+    /// One row per run.
     Runs,
+    /// One row per step of a run.
+    Steps,
     /// One row per run, force and check.
     Checks,
     /// One row per row that failed a check when its model was last checked.
@@ -50,10 +53,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Loads,
         Kind::Quarantine,
         Kind::Runs,
+        Kind::Steps,
         Kind::Checks,
         Kind::CheckFailures,
         Kind::Releases,
@@ -68,12 +72,22 @@ impl Kind {
             Kind::Loads => "loads",
             Kind::Quarantine => "quarantine",
             Kind::Runs => "runs",
+            Kind::Steps => "steps",
             Kind::Checks => "checks",
             Kind::CheckFailures => "check_failures",
             Kind::Releases => "releases",
             Kind::Coverage => "coverage",
             Kind::Queries => "queries",
             Kind::Lineage => "lineage",
+        }
+    }
+
+    /// Whether the table tells of a release, so that it has a past; the others are the hub's diary,
+    /// which only grows.
+    pub fn belongs_to_release(self) -> bool {
+        match self {
+            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage | Kind::Lineage => true,
+            Kind::Runs | Kind::Steps | Kind::Checks | Kind::CheckFailures | Kind::Queries => false,
         }
     }
 
@@ -85,6 +99,7 @@ impl Kind {
             Kind::Releases => rows::RELEASES,
             Kind::Coverage => rows::COVERAGE,
             Kind::Runs => record::RUNS,
+            Kind::Steps => record::STEPS,
             Kind::Checks => record::CHECKS,
             Kind::CheckFailures => failures::CHECK_FAILURES,
             Kind::Queries => record::QUERIES,
@@ -123,6 +138,8 @@ pub struct View {
     principal: Principal,
     /// The columns of each model that can point to a person.
     pii: BTreeMap<String, Vec<String>>,
+    /// How old the newest data of a dataset may be.
+    fresh: BTreeMap<String, Duration>,
 }
 
 impl View {
@@ -134,7 +151,13 @@ impl View {
             (model.table(), columns.map(|column| column.name.clone()).collect())
         });
         let pii = tagged.collect();
-        Self { lake, state, engine, manifest, principal, pii }
+        let fresh = hub.project.fresh().into_iter().map(|(name, age)| (name.to_string(), age)).collect();
+        Self { lake, state, engine, manifest, principal, pii, fresh }
+    }
+
+    /// The release.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 }
 
@@ -177,6 +200,7 @@ impl TableProvider for SystemTable {
             Kind::Releases => rows::releases(view, forces).await,
             Kind::Coverage => rows::coverage(view, forces),
             Kind::Runs => record::runs(view, forces).await,
+            Kind::Steps => record::steps(view, forces).await,
             Kind::Checks => record::checks(view, forces).await,
             Kind::CheckFailures => {
                 let plan = failures::plan(&self.view, forces, projection).await;

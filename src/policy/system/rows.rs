@@ -6,6 +6,7 @@ use crate::lake::delta::Version;
 use crate::lake::raw::{self, Place};
 use crate::policy::roles::Forces;
 use crate::release::{self, Dataset, RowsOf};
+use chrono::Utc;
 use datafusion::arrow::array::{
     Array, ArrayRef, Int64Array, ListArray, StringArray, TimestampMicrosecondArray,
 };
@@ -68,6 +69,7 @@ pub(super) const COVERAGE: &[(&str, Column)] = &[
     ("quarantined_rows", Column::Int),
     ("release", Column::Int),
     ("as_of", Column::Instant),
+    ("late", Column::Text),
 ];
 
 /// A cell of a system table.
@@ -238,6 +240,14 @@ pub(super) async fn releases(view: &View, forces: &Forces) -> Result<RecordBatch
     batch(Kind::Releases, &rows)
 }
 
+/// Whether the newest data of a dataset is older now than a pipeline expects; `None`: none does.
+fn late(view: &View, dataset: &str, as_of: Option<i64>) -> Option<String> {
+    let (allowed, as_of) = (view.fresh.get(dataset)?, as_of?);
+    let age = Utc::now().timestamp_micros().saturating_sub(as_of);
+    let is_late = u128::try_from(age).is_ok_and(|age| age > allowed.as_micros());
+    Some(if is_late { "yes" } else { "no" }.to_string())
+}
+
 pub(super) fn coverage(view: &View, forces: &Forces) -> Result<RecordBatch> {
     let release = view.manifest.release;
     let row = |force: Option<&str>, name: &str, dataset: &Dataset| {
@@ -252,6 +262,7 @@ pub(super) fn coverage(view: &View, forces: &Forces) -> Result<RecordBatch> {
             Cell::from(dataset.quarantined_rows),
             Cell::from(release),
             Cell::Instant(dataset.as_of),
+            Cell::Text(late(view, name, dataset.as_of)),
         ]
     };
     let mut rows = Vec::new();

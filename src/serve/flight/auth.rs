@@ -1,10 +1,12 @@
 //! Who calls: Basic becomes a bearer token once, and the token a principal at every call.
 
 use super::backoff::Backoff;
+use super::session::{self, Call, Session};
 use super::shelf::Shelf;
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::policy::roles::{Principal, User};
+use crate::release::as_of::{self, Pin};
 use crate::serve::password;
 use crate::serve::statement::Asker;
 use base64::Engine;
@@ -30,7 +32,11 @@ const VERIFICATIONS_WAITING: usize = 64;
 #[derive(Debug)]
 pub(super) struct Gate {
     hub: Arc<Hub>,
-    tokens: Shelf<()>,
+    /// What the sessions of log-ins read.
+    tokens: Shelf<Pin>,
+    /// The same for clients that keep cookies. A log-in gives both; a client that shows its cookie
+    /// has a session apart from others with the same token.
+    cookies: Shelf<Pin>,
     /// A hash that belongs to nobody, so that an unknown name costs as much as a known one.
     decoy: String,
     verifying: Semaphore,
@@ -43,6 +49,7 @@ impl Gate {
         Ok(Self {
             hub,
             tokens: Shelf::new(TOKEN_IDLE, TOKENS_PER_USER).with_life(TOKEN_LIFE),
+            cookies: Shelf::new(TOKEN_IDLE, TOKENS_PER_USER).with_life(TOKEN_LIFE),
             decoy: password::hash(&BASE64_STANDARD.encode(rand::random::<[u8; 16]>()))?,
             verifying: Semaphore::new(VERIFICATIONS_AT_ONCE),
             waiting: Semaphore::new(VERIFICATIONS_WAITING),
@@ -50,40 +57,80 @@ impl Gate {
         })
     }
 
-    /// The bearer token for a handshake: a new one for a name and password, the same one for a
-    /// token that is still good.
-    pub(super) async fn handshake<T>(&self, request: &Request<T>) -> Result<String, Status> {
-        match credentials(request) {
+    /// Answers a handshake: a new token for a name and password, the same one for a token that is
+    /// still good; and a new session for clients that keep cookies.
+    pub(super) async fn handshake<T>(&self, request: &Request<T>) -> Result<LogIn, Status> {
+        let (owner, token) = match credentials(request) {
             Some(Credentials::Basic { name, password }) => {
                 let address = request.remote_addr().map(|a| a.ip());
-                self.log_in(name, password, address).await
+                let token = self.log_in(name.clone(), password, address).await?;
+                (name, token)
             }
-            Some(Credentials::Bearer(token)) => self.owner(&token).map(|_| token),
-            None => Err(Status::unauthenticated("log in with a user name and a password")),
-        }
+            Some(Credentials::Bearer(token)) => {
+                let (_, owner, _) = self.session(&token)?;
+                (owner, token)
+            }
+            None => return Err(Status::unauthenticated("log in with a user name and a password")),
+        };
+        let cookie = BASE64_URL_SAFE_NO_PAD.encode(self.cookies.put(&owner, Pin::Newest));
+        Ok(LogIn { token, cookie })
     }
 
-    /// Who sent `request`, with the roles as they are now.
-    pub(super) fn asker<T>(&self, request: &Request<T>) -> Result<Asker, Status> {
+    /// Who sent `request`, with the roles as they are now, and what the call reads.
+    pub(super) async fn call<T>(&self, request: &Request<T>) -> Result<Call, Status> {
         let Some(Credentials::Bearer(token)) = credentials(request) else {
             return Err(Status::unauthenticated("log in first: no bearer token was sent"));
         };
-        let owner = self.owner(&token)?;
+        let (mut session, owner, mut pin) = self.session(&token)?;
         let principal = self.user(&owner).and_then(|user| Principal::resolve(user, &self.hub.project.roles));
         let principal = principal.ok_or_else(|| Status::unauthenticated("log in again"))?;
         let peer = request.remote_addr().map_or_else(|| "unknown".into(), |address| address.to_string());
-        Ok(Asker { principal, peer })
+        if let Some(cookie) = session::cookie(request.metadata()) {
+            let key = decode(cookie);
+            pin = self.cookies.get(&owner, &key).ok_or_else(|| {
+                // To go on without the session could answer with other releases than it was told to.
+                Status::unauthenticated("log in again: the session has expired")
+            })?;
+            session = Session::Cookie(key);
+        }
+        let header = session::header(request.metadata())?;
+        if let Some(instant) = header {
+            let moment = as_of::current(&self.hub.lake, instant).await.map_err(super::status)?;
+            pin = Pin::AsOf(moment);
+        }
+        Ok(Call { asker: Asker { principal, peer }, pin, is_pinned: header.is_some(), session })
+    }
+
+    /// What the session of `call` reads from now on.
+    pub(super) fn set(&self, call: &Call, pin: Pin) -> Result<(), Status> {
+        let owner = &call.asker.principal.name;
+        let set = match &call.session {
+            Session::Token(key) => self.tokens.replace(owner, key, pin),
+            Session::Cookie(key) => self.cookies.replace(owner, key, pin),
+        };
+        set.ok_or_else(|| Status::unauthenticated("log in again: the session has expired"))
+    }
+
+    /// Ends the session of `call`, so that whoever goes on with it is refused and does not read
+    /// another release than before.
+    pub(super) fn close(&self, call: &Call) {
+        let owner = &call.asker.principal.name;
+        match &call.session {
+            Session::Token(key) => self.tokens.remove(owner, key),
+            Session::Cookie(key) => self.cookies.remove(owner, key),
+        }
     }
 
     fn user(&self, name: &str) -> Option<&User> {
         self.hub.project.users.get(name)
     }
 
-    fn owner(&self, token: &str) -> Result<String, Status> {
-        let key = BASE64_URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
+    /// The session of a token, whose it is, and what it reads.
+    fn session(&self, token: &str) -> Result<(Session, String, Pin), Status> {
+        let key = decode(token);
         let found = self.tokens.find(&key);
         found
-            .map(|(owner, ())| owner)
+            .map(|(owner, pin)| (Session::Token(key), owner, pin))
             .ok_or_else(|| Status::unauthenticated("log in again: the token has expired"))
     }
 
@@ -107,12 +154,24 @@ impl Gate {
         // The decoy's password is unknown to everyone; the second look costs nothing.
         if verified.unwrap_or(false) && self.user(&name).is_some() {
             self.backoff.forgive(&key);
-            return Ok(BASE64_URL_SAFE_NO_PAD.encode(self.tokens.put(&name, ())));
+            return Ok(BASE64_URL_SAFE_NO_PAD.encode(self.tokens.put(&name, Pin::Newest)));
         }
         self.backoff.failed(&key);
         tracing::warn!(user = name, "log-in refused");
         Err(Status::unauthenticated("unknown user or wrong password"))
     }
+}
+
+/// What a log-in gives.
+pub(super) struct LogIn {
+    /// The bearer token.
+    pub(super) token: String,
+    /// The session for clients that keep cookies.
+    pub(super) cookie: String,
+}
+
+fn decode(key: &str) -> Vec<u8> {
+    BASE64_URL_SAFE_NO_PAD.decode(key).unwrap_or_default()
 }
 
 #[derive(Debug, PartialEq)]

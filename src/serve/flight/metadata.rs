@@ -3,10 +3,10 @@
 //! Everything is read from a session of the one who asks, so what is not granted is not there to
 //! be listed. `information_schema` is for SQL; it is not listed here.
 
+use super::session::Call;
 use super::{Service, statements, status};
 use crate::error::{Error, Result};
 use crate::policy::enforce;
-use crate::serve::statement::Asker;
 use crate::serve::wire;
 use arrow_flight::sql::metadata::{
     GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder, SqlInfoDataBuilder,
@@ -47,11 +47,11 @@ impl Service {
     /// Sends a listing.
     pub(super) async fn metadata(
         &self,
-        asker: &Asker,
+        call: &Call,
         command: Command,
     ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
         let schema = self.listing_schema(&command)?;
-        let batch = self.listing(asker, command).await.map_err(status)?;
+        let batch = self.listing(call, command).await.map_err(status)?;
         Ok(statements::encode(schema, stream::iter([Ok(batch)]).boxed()))
     }
 
@@ -74,15 +74,15 @@ impl Service {
         })
     }
 
-    async fn listing(&self, asker: &Asker, command: Command) -> Result<RecordBatch> {
+    async fn listing(&self, call: &Call, command: Command) -> Result<RecordBatch> {
         let built = match command {
             Command::CommandGetCatalogs(_) => {
                 let mut builder = GetCatalogsBuilder::new();
                 builder.append(CATALOG);
                 builder.build()
             }
-            Command::CommandGetDbSchemas(query) => self.schemas(asker, query).await?.build(),
-            Command::CommandGetTables(query) => self.tables(asker, query).await?.build(),
+            Command::CommandGetDbSchemas(query) => self.schemas(call, query).await?.build(),
+            Command::CommandGetTables(query) => self.tables(call, query).await?.build(),
             Command::CommandGetTableTypes(_) => {
                 let mut builder = CommandGetTableTypes {}.into_builder();
                 builder.append(TABLE);
@@ -97,8 +97,8 @@ impl Service {
         built.map_err(|e| Error::internal("a listing cannot be made").because(e))
     }
 
-    async fn schemas(&self, asker: &Asker, query: CommandGetDbSchemas) -> Result<GetDbSchemasBuilder> {
-        let catalog = self.catalog(asker).await?;
+    async fn schemas(&self, call: &Call, query: CommandGetDbSchemas) -> Result<GetDbSchemasBuilder> {
+        let catalog = self.catalog(call).await?;
         let mut builder = GetDbSchemasBuilder::new(filter(query.catalog), query.db_schema_filter_pattern);
         for name in catalog.schema_names() {
             // A schema in which nothing is granted does not exist.
@@ -109,8 +109,8 @@ impl Service {
         Ok(builder)
     }
 
-    async fn tables(&self, asker: &Asker, query: CommandGetTables) -> Result<GetTablesBuilder> {
-        let catalog = self.catalog(asker).await?;
+    async fn tables(&self, call: &Call, query: CommandGetTables) -> Result<GetTablesBuilder> {
+        let catalog = self.catalog(call).await?;
         let types = query.table_types.into_iter().map(|t| if t == BASE_TABLE { TABLE.into() } else { t });
         let mut builder = GetTablesBuilder::new(
             filter(query.catalog),
@@ -133,8 +133,8 @@ impl Service {
         Ok(builder)
     }
 
-    async fn catalog(&self, asker: &Asker) -> Result<Arc<dyn CatalogProvider>> {
-        let pinned = enforce::session(&self.hub, &asker.principal, None).await?;
+    async fn catalog(&self, call: &Call) -> Result<Arc<dyn CatalogProvider>> {
+        let pinned = enforce::session(&self.hub, &call.asker.principal, call.pin.release()).await?;
         pinned.context.catalog(CATALOG).ok_or_else(|| Error::internal("the session has no catalog"))
     }
 }

@@ -9,14 +9,16 @@ mod backoff;
 mod envelope;
 mod lanes;
 mod metadata;
+mod options;
 mod prepared;
+mod session;
 mod shelf;
 mod sql_info;
 mod statements;
 
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
-use crate::serve::statement::{Asker, Statement};
+use crate::serve::statement::Statement;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
 use arrow_flight::{
@@ -29,6 +31,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use lanes::Lanes;
 use prepared::Prepared;
+use session::Call;
 use shelf::Shelf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,24 +70,24 @@ impl Service {
         })
     }
 
-    async fn info(&self, asker: &Asker, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+    async fn info(&self, call: &Call, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
         use arrow_flight::sql::Command::{CommandPreparedStatementQuery, CommandStatementQuery};
         match envelope::command(&descriptor.cmd)? {
-            CommandStatementQuery(query) => self.statement_info(asker, query, descriptor).await,
-            CommandPreparedStatementQuery(query) => self.prepared_info(asker, query, descriptor).await,
+            CommandStatementQuery(query) => self.statement_info(call, query, descriptor).await,
+            CommandPreparedStatementQuery(query) => self.prepared_info(call, query, descriptor).await,
             command => self.metadata_info(&command, descriptor),
         }
     }
 
     /// The columns of an answer, as an IPC message: without a ticket, because nobody asked for one.
-    async fn columns(&self, asker: &Asker, descriptor: FlightDescriptor) -> Result<Bytes, Status> {
+    async fn columns(&self, call: &Call, descriptor: FlightDescriptor) -> Result<Bytes, Status> {
         use arrow_flight::sql::Command::{CommandPreparedStatementQuery, CommandStatementQuery};
         let request = match envelope::command(&descriptor.cmd)? {
-            CommandStatementQuery(query) => statements::request(query)?,
-            CommandPreparedStatementQuery(query) => self.prepared_request(asker, &query)?,
+            CommandStatementQuery(query) => statements::request(call, query)?,
+            CommandPreparedStatementQuery(query) => self.prepared_request(call, &query)?,
             command => return Ok(self.metadata_info(&command, descriptor)?.schema),
         };
-        let planned = Statement::plan(Arc::clone(&self.hub), asker, request).await.map_err(status)?;
+        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, request).await.map_err(status)?;
         prepared::ipc(&planned.schema())
     }
 }
@@ -103,12 +106,13 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let token = self.gate.handshake(&request).await?;
+        let auth::LogIn { token, cookie } = self.gate.handshake(&request).await?;
         let header = MetadataValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Status::internal("the token cannot be sent"))?;
         let answer = HandshakeResponse { protocol_version: 0, payload: token.into() };
         let mut response = Response::new(stream::iter([Ok(answer)]).boxed());
         response.metadata_mut().insert("authorization", header);
+        response.metadata_mut().insert("set-cookie", session::set_cookie(&cookie)?);
         Ok(response)
     }
 
@@ -116,7 +120,7 @@ impl FlightService for Service {
         &self,
         request: Request<Criteria>,
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
-        self.gate.asker(&request)?;
+        self.gate.call(&request).await?;
         Ok(Response::new(stream::empty().boxed()))
     }
 
@@ -124,30 +128,30 @@ impl FlightService for Service {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let asker = self.gate.asker(&request)?;
-        Ok(Response::new(self.info(&asker, request.into_inner()).await?))
+        let call = self.gate.call(&request).await?;
+        Ok(Response::new(self.info(&call, request.into_inner()).await?))
     }
 
     async fn poll_flight_info(
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        let asker = self.gate.asker(&request)?;
-        let info = self.info(&asker, request.into_inner()).await?;
+        let call = self.gate.call(&request).await?;
+        let info = self.info(&call, request.into_inner()).await?;
         // Complete at once: without a descriptor the client has nothing left to poll.
         Ok(Response::new(PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() }))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
-        let asker = self.gate.asker(&request)?;
-        Ok(Response::new(SchemaResult { schema: self.columns(&asker, request.into_inner()).await? }))
+        let call = self.gate.call(&request).await?;
+        Ok(Response::new(SchemaResult { schema: self.columns(&call, request.into_inner()).await? }))
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        let asker = self.gate.asker(&request)?;
+        let call = self.gate.call(&request).await?;
         let stream = match envelope::command(&request.get_ref().ticket)? {
-            arrow_flight::sql::Command::TicketStatementQuery(ticket) => self.redeem(&asker, &ticket).await?,
-            command => self.metadata(&asker, command).await?,
+            arrow_flight::sql::Command::TicketStatementQuery(ticket) => self.redeem(&call, &ticket).await?,
+            command => self.metadata(&call, command).await?,
         };
         Ok(Response::new(stream))
     }
@@ -156,8 +160,8 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let asker = self.gate.asker(&request)?;
-        let result = self.put(&asker, request.into_inner()).await?;
+        let call = self.gate.call(&request).await?;
+        let result = self.put(&call, request.into_inner()).await?;
         Ok(Response::new(stream::iter([Ok(result)]).boxed()))
     }
 
@@ -165,13 +169,13 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        self.gate.asker(&request)?;
+        self.gate.call(&request).await?;
         Err(Status::unimplemented("exchange is not offered"))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        let asker = self.gate.asker(&request)?;
-        let result = self.act(&asker, request.into_inner()).await?;
+        let call = self.gate.call(&request).await?;
+        let result = self.act(&call, request.into_inner()).await?;
         Ok(Response::new(stream::iter(result.map(Ok)).boxed()))
     }
 
@@ -179,8 +183,9 @@ impl FlightService for Service {
         &self,
         request: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
-        self.gate.asker(&request)?;
-        Ok(Response::new(stream::iter(prepared::actions().map(Ok)).boxed()))
+        self.gate.call(&request).await?;
+        let actions = prepared::actions().into_iter().chain(options::actions());
+        Ok(Response::new(stream::iter(actions.map(Ok)).boxed()))
     }
 }
 

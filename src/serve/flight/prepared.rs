@@ -1,8 +1,9 @@
 //! Prepared statements: a text and, later, values for its parameters, under a handle.
 
-use super::{Service, envelope, status};
+use super::session::Call;
+use super::{Service, envelope, options, status};
 use crate::error::Result;
-use crate::serve::statement::{Asker, Request, Statement};
+use crate::serve::statement::{Request, Statement};
 use crate::serve::wire;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
@@ -35,7 +36,7 @@ const MAX_VALUES_BYTES: usize = 16 << 20;
 const MAX_RECEIVED_BYTES: usize = 8 << 20;
 const MAX_MESSAGES: usize = 1000;
 
-/// A text that may run many times, each time over the newest release.
+/// A text that may run many times, each time over what its session then reads.
 #[derive(Debug, Clone)]
 pub(super) struct Prepared {
     text: Arc<str>,
@@ -55,18 +56,21 @@ impl Service {
     /// Answers an action.
     pub(super) async fn act(
         &self,
-        asker: &Asker,
+        call: &Call,
         action: Action,
     ) -> Result<Option<arrow_flight::Result>, Status> {
         match action.r#type.as_str() {
-            CREATE => self.prepare(asker, envelope::message(&action.body)?).await.map(Some),
+            CREATE => self.prepare(call, envelope::message(&action.body)?).await.map(Some),
             CLOSE => {
                 // Never fails: the ODBC driver closes in a destructor.
                 if let Ok(close) = envelope::message::<ActionClosePreparedStatementRequest>(&action.body) {
-                    self.prepared.remove(&asker.principal.name, &close.prepared_statement_handle);
+                    self.prepared.remove(&call.asker.principal.name, &close.prepared_statement_handle);
                 }
                 Ok(None)
             }
+            options::SET => self.set_options(call, &action.body).await.map(answer),
+            options::GET => Ok(answer(self.get_options(call))),
+            options::CLOSE => Ok(answer(self.close_session(call))),
             "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => {
                 Err(Status::unimplemented("transactions are not offered: the hub is read-only"))
             }
@@ -76,70 +80,82 @@ impl Service {
 
     async fn prepare(
         &self,
-        asker: &Asker,
+        call: &Call,
         request: ActionCreatePreparedStatementRequest,
     ) -> Result<arrow_flight::Result, Status> {
         if request.transaction_id.is_some() {
             return Err(Status::unimplemented("transactions are not offered: the hub is read-only"));
         }
-        let planned = Statement::plan(Arc::clone(&self.hub), asker, Request::text(request.query.as_str()));
+        let text = call.request(request.query.as_str());
+        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, text);
         let planned = planned.await.map_err(status)?;
         let prepared = Prepared { text: request.query.into(), rows: Arc::default() };
         let result = ActionCreatePreparedStatementResult {
-            prepared_statement_handle: self.prepared.put(&asker.principal.name, prepared),
+            prepared_statement_handle: self.prepared.put(&call.asker.principal.name, prepared),
             dataset_schema: ipc(&planned.schema())?,
             parameter_schema: ipc(&parameter_schema(planned.parameters()))?,
         };
         Ok(arrow_flight::Result { body: envelope::pack(&result) })
     }
 
-    /// Plans a prepared statement with its values, over the release that is newest now.
+    /// Plans a prepared statement with its values, over what the session reads now.
     pub(super) async fn prepared_info(
         &self,
-        asker: &Asker,
+        call: &Call,
         query: CommandPreparedStatementQuery,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        let request = self.prepared_request(asker, &query)?;
-        self.announce(asker, request, descriptor).await
+        let request = self.prepared_request(call, &query)?;
+        self.announce(call, request, descriptor).await
     }
 
     /// A prepared statement with its values.
     pub(super) fn prepared_request(
         &self,
-        asker: &Asker,
+        call: &Call,
         query: &CommandPreparedStatementQuery,
     ) -> Result<Request, Status> {
-        let prepared = self.find(asker, &query.prepared_statement_handle)?;
-        Ok(Request { rows: prepared.rows.to_vec(), ..Request::text(&*prepared.text) })
+        let prepared = self.find(call, &query.prepared_statement_handle)?;
+        Ok(Request { rows: prepared.rows.to_vec(), ..call.request(&*prepared.text) })
     }
 
-    /// Takes parameter values; everything else that a client can put would write.
+    /// Takes parameter values, and what a client takes for an update; everything else that can be
+    /// put would write.
     pub(super) async fn put(
         &self,
-        asker: &Asker,
+        call: &Call,
         mut data: Streaming<FlightData>,
     ) -> Result<PutResult, Status> {
         let first = data.message().await?.ok_or_else(|| Status::invalid_argument("nothing was sent"))?;
         let descriptor = first.flight_descriptor.clone();
         let descriptor =
             descriptor.ok_or_else(|| Status::invalid_argument("the first message has no command"))?;
-        let Command::CommandPreparedStatementQuery(query) = envelope::command(&descriptor.cmd)? else {
-            return Err(Status::invalid_argument("not allowed: the hub is read-only"));
+        let query = match envelope::command(&descriptor.cmd)? {
+            Command::CommandPreparedStatementQuery(query) => query,
+            Command::CommandStatementUpdate(update) => return self.update(call, &update.query).await,
+            Command::CommandPreparedStatementUpdate(update) => {
+                let prepared = self.find(call, &update.prepared_statement_handle)?;
+                return self.update(call, &prepared.text).await;
+            }
+            _ => return Err(Status::invalid_argument("not allowed: the hub is read-only")),
         };
-        let prepared = self.find(asker, &query.prepared_statement_handle)?;
+        let prepared = self.find(call, &query.prepared_statement_handle)?;
         let rows = Arc::new(values(first, data).await?);
         let handle = query.prepared_statement_handle;
         self.prepared
-            .replace(&asker.principal.name, &handle, Prepared { rows, ..prepared })
+            .replace(&call.asker.principal.name, &handle, Prepared { rows, ..prepared })
             .ok_or_else(unknown)?;
         let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
         Ok(PutResult { app_metadata: encode(&result) })
     }
 
-    fn find(&self, asker: &Asker, handle: &[u8]) -> Result<Prepared, Status> {
-        self.prepared.get(&asker.principal.name, handle).ok_or_else(unknown)
+    fn find(&self, call: &Call, handle: &[u8]) -> Result<Prepared, Status> {
+        self.prepared.get(&call.asker.principal.name, handle).ok_or_else(unknown)
     }
+}
+
+fn answer(body: Bytes) -> Option<arrow_flight::Result> {
+    Some(arrow_flight::Result { body })
 }
 
 fn unknown() -> Status {

@@ -1,9 +1,10 @@
 //! Statements: planned and announced by `GetFlightInfo`, run by `DoGet`.
 
 use super::lanes::Lane;
+use super::session::Call;
 use super::{Service, TICKET_IDLE, envelope, status};
 use crate::error::Result;
-use crate::serve::statement::{Asker, Request, Rows, Statement};
+use crate::serve::statement::{Request, Rows, Statement};
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{CommandStatementQuery, TicketStatementQuery};
@@ -27,23 +28,24 @@ impl Service {
     /// Plans a statement and keeps the plan under a ticket.
     pub(super) async fn statement_info(
         &self,
-        asker: &Asker,
+        call: &Call,
         query: CommandStatementQuery,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        self.announce(asker, request(query)?, descriptor).await
+        self.announce(call, request(call, query)?, descriptor).await
     }
 
     /// Plans a request and keeps the plan under a ticket.
     pub(super) async fn announce(
         &self,
-        asker: &Asker,
+        call: &Call,
         request: Request,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        let planned = Statement::plan(Arc::clone(&self.hub), asker, request).await.map_err(status)?;
+        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, request).await.map_err(status)?;
+        self.apply(call, &planned).await?;
         let schema = planned.schema();
-        let handle = self.tickets.put(&asker.principal.name, Arc::new(planned));
+        let handle = self.tickets.put(&call.asker.principal.name, Arc::new(planned));
         let ticket = envelope::pack(&TicketStatementQuery { statement_handle: handle });
         let mut info = info(&schema, ticket, descriptor)?;
         let expires = chrono::Utc::now().timestamp().saturating_add_unsigned(TICKET_IDLE.as_secs());
@@ -57,15 +59,15 @@ impl Service {
     /// must still be what they were when the plan was made.
     pub(super) async fn redeem(
         &self,
-        asker: &Asker,
+        call: &Call,
         ticket: &TicketStatementQuery,
     ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
-        let planned = self.tickets.get(&asker.principal.name, &ticket.statement_handle);
-        let planned = planned.filter(|planned| planned.is_for(&asker.principal)).ok_or_else(|| {
+        let planned = self.tickets.get(&call.asker.principal.name, &ticket.statement_handle);
+        let planned = planned.filter(|planned| planned.is_for(&call.asker.principal)).ok_or_else(|| {
             Status::not_found("the ticket is unknown or has expired; send the statement again")
         })?;
-        let lane = self.lanes.enter(&asker.principal.name).await?;
-        let rows = planned.run_within(&asker.peer, LIMIT).await.map_err(status)?;
+        let lane = self.lanes.enter(&call.asker.principal.name).await?;
+        let rows = planned.run_within(&call.asker.peer, LIMIT).await.map_err(status)?;
         let messages = encode(planned.schema(), rows);
         // The place is given back when the client has read all, or has gone away.
         Ok(keep(messages, lane))
@@ -84,9 +86,9 @@ fn keep(
 }
 
 /// The request in a command.
-pub(super) fn request(query: CommandStatementQuery) -> Result<Request, Status> {
+pub(super) fn request(call: &Call, query: CommandStatementQuery) -> Result<Request, Status> {
     match query.transaction_id {
-        None => Ok(Request::text(query.query)),
+        None => Ok(call.request(query.query)),
         Some(_) => Err(Status::unimplemented("transactions are not offered: the hub is read-only")),
     }
 }

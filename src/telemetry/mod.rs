@@ -1,5 +1,11 @@
-//! Tracing set-up: the flow, not the calls. Six spans named after the stages; per batch, never
-//! per row; no secret and no cell value in any event.
+//! What the hub tells of itself while it works: spans and events for logs, numbers for Prometheus.
+//!
+//! The flow, not the calls: spans `run`, `pull`, `land`, `build`, `check`, `release` and `query`,
+//! with fields named as OpenTelemetry names them (`muster.run`, `muster.force`, `db.…`). Per batch,
+//! never per row; no secret, no cell value and no statement in any event, span or label.
+
+pub mod metrics;
+pub mod scrape;
 
 use tracing_subscriber::EnvFilter;
 
