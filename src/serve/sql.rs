@@ -50,7 +50,7 @@ pub enum Read {
 #[derive(Debug)]
 pub enum AsOf {
     /// `set muster.as_of = …`: from now on the session reads what was released then.
-    Set(Expr),
+    Set(Box<Expr>),
     /// `reset muster.as_of`: the session reads the newest release again.
     Reset,
     /// `show muster.as_of`.
@@ -92,7 +92,9 @@ fn as_of(statement: &Parsed) -> Result<Option<AsOf>> {
                 {
                     Ok(Some(AsOf::Reset))
                 }
-                (None | Some(ContextModifier::Session), [instant]) => Ok(Some(AsOf::Set(instant.clone()))),
+                (None | Some(ContextModifier::Session), [instant]) => {
+                    Ok(Some(AsOf::Set(Box::new(instant.clone()))))
+                }
                 _ => Err(Error::query("muster.as_of takes one instant, for the whole session")
                     .hint("write set muster.as_of = '2026-03-31T17:00:00Z'")),
             }

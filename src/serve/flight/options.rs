@@ -76,7 +76,7 @@ impl Service {
     /// Ends the session.
     pub(super) fn close_session(&self, call: &Call) -> Bytes {
         self.gate.close(call);
-        CloseSessionResult { status: Closed::Closed.into() }.encode_to_vec().into()
+        CloseSessionResult { status: Ending::Closed.into() }.encode_to_vec().into()
     }
 }
 
@@ -157,13 +157,13 @@ enum Reason {
 
 #[derive(Clone, PartialEq, Message)]
 struct CloseSessionResult {
-    #[prost(enumeration = "Closed", tag = "1")]
+    #[prost(enumeration = "Ending", tag = "1")]
     status: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
 #[repr(i32)]
-enum Closed {
+enum Ending {
     Unspecified = 0,
     Closed = 1,
     Closing = 2,
