@@ -80,7 +80,7 @@ async fn list(hub: &Arc<Hub>, asker: &Asker) -> Result<RecordBatch> {
     let mut changed = Vec::new();
     let mut newer: Option<Manifest> = None;
     for number in releases.column(0).as_primitive::<Int64Type>().values() {
-        let manifest = release::manifest(&hub.lake, number.unsigned_abs()).await?;
+        let manifest = release::published(&hub.lake, number.unsigned_abs()).await?;
         if let Some(newer) = newer.replace(manifest.clone()) {
             changed.push(summary(&asker.principal, &manifest, &newer));
         }

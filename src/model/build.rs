@@ -108,6 +108,19 @@ impl Library {
         }
     }
 
+    /// Checks the wanted models of `job` again, on their tables among those that are kept.
+    pub async fn recheck(&self, job: &Job) -> Result<Built> {
+        let models: Vec<&Model> = self.models.iter().filter(|m| job.wanted.contains(&m.table())).collect();
+        let context = self.context(job.partitions)?;
+        self.register_staging(&context, &job.sources, &models).await?;
+        for (name, content) in &job.kept {
+            register_content(&context, name, content)?;
+        }
+        let mut built = Built::default();
+        self.check(&context, &models, job, &mut built).await?;
+        Ok(built)
+    }
+
     /// Deletes the files of tables that will not be released.
     pub async fn discard(&self, tables: &BTreeMap<String, Content>) {
         for (name, content) in tables {
@@ -145,7 +158,8 @@ impl Library {
         sources: &[Bound],
         models: &[&Model],
     ) -> Result<()> {
-        let read = |m: &&Model| models.iter().any(|model| model.reads.contains(&m.table()));
+        let read: BTreeSet<String> = models.iter().flat_map(|model| model.looks_into()).collect();
+        let read = |m: &&Model| read.contains(&m.table());
         let mut mappings: BTreeMap<&str, Vec<&Model>> = BTreeMap::new();
         for model in self.staging.iter().filter(read) {
             mappings.entry(&model.name).or_default().push(model);
@@ -190,6 +204,16 @@ impl Library {
             built.tables.insert(model.table(), content);
         }
         // After all models, because a check may relate to a table that the model does not read.
+        self.check(context, models, job, built).await
+    }
+
+    async fn check(
+        &self,
+        context: &SessionContext,
+        models: &[&Model],
+        job: &Job,
+        built: &mut Built,
+    ) -> Result<()> {
         for model in models {
             let span = info_span!("check", muster.model = model.table());
             built.findings.extend(check::run(context, model, &job.facts).instrument(span).await?);

@@ -13,6 +13,7 @@ pub mod staging;
 
 pub use rules::{Check, RowCount, Rule, Severity, Share, Threshold};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The layer that a model's folder puts it in.
@@ -79,6 +80,17 @@ impl Model {
     /// `layer.name`, the table's name in SQL.
     pub fn table(&self) -> String {
         format!("{}.{}", self.layer.as_str(), self.name)
+    }
+
+    /// The tables that it reads, and those that its checks look into.
+    pub fn looks_into(&self) -> BTreeSet<String> {
+        let checked = self.checks.iter().flat_map(|check| check.rule.reads());
+        self.reads.iter().cloned().chain(checked).collect()
+    }
+
+    /// Whether time alone can make a check of it fail.
+    pub fn grows_old(&self) -> bool {
+        self.checks.iter().any(|check| matches!(check.rule, Rule::Fresh { .. }))
     }
 }
 

@@ -59,7 +59,7 @@ impl<'a> Definitions<'a> {
         let mut bases = Bases::new();
         // In dependency order, so that what a model reads is there already.
         for model in self.hub.project.models.iter().filter(|m| m.scope == Scope::Hub) {
-            let tables = tables_of(model);
+            let tables = model.looks_into();
             let own = tables.iter().filter_map(|table| bases.get(table));
             let of_forces = released.values().flat_map(|force| tables.iter().map(|table| force.get(table)));
             let read: Vec<&Basis> = own.chain(of_forces.flatten()).collect();
@@ -106,7 +106,7 @@ impl<'a> Definitions<'a> {
         if !closure.models.insert(model.table()) {
             return;
         }
-        let tables = tables_of(model);
+        let tables = model.looks_into();
         closure.lists.extend(lists_of(&tables));
         for table in &tables {
             match self.models.get(table) {
@@ -171,12 +171,6 @@ pub(super) fn released(datasets: &BTreeMap<String, Dataset>) -> Bases {
 /// One hash over many bases.
 pub(super) fn digest_of(bases: &Bases) -> String {
     digest(bases.iter().map(|(table, basis)| format!("{table}={basis:?};")))
-}
-
-/// The tables that a model reads, and those that its checks look into.
-pub(super) fn tables_of(model: &Model) -> BTreeSet<String> {
-    let checked = model.checks.iter().flat_map(|check| check.rule.reads());
-    model.reads.iter().cloned().chain(checked).collect()
 }
 
 fn lists_of(tables: &BTreeSet<String>) -> BTreeSet<String> {

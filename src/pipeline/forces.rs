@@ -1,7 +1,7 @@
 //! Building force by force, side by side; a force that fails fails alone.
 
 use super::Event;
-use super::basis::{Bases, digest_of, tables_of};
+use super::basis::{Bases, digest_of};
 use super::inputs::{self, Inputs};
 use super::plan::Todo;
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::hub::Hub;
 use crate::model::build::{Built, Job, Library};
 use crate::model::check::{Facts, Finding};
 use crate::model::content::Content;
-use crate::model::{Model, failures};
+use crate::model::{Model, Scope, failures};
 use crate::release::{Dataset, Manifest, TableVersion};
 use crate::state::runs::{CheckRow, Step};
 use chrono::{DateTime, Utc};
@@ -93,10 +93,7 @@ impl<'a> Building<'a> {
 
     async fn force(&self, force: &str, bases: &Bases, todo: Todo, partitions: usize) -> Result<Force> {
         let wanted = match todo {
-            Todo::Same => {
-                (self.report)(Event::Skipped { force: force.to_string() });
-                return Ok(Force::Same);
-            }
+            Todo::Same => return self.recheck(force, partitions).await,
             Todo::Blocked(why) => {
                 (self.report)(Event::Blocked { force: Some(force.to_string()), why: why.clone() });
                 return Ok(Force::Failed { why, blocked: Some(digest_of(bases)) });
@@ -116,6 +113,32 @@ impl<'a> Building<'a> {
             Err(Refused { why, by_check }) => {
                 Ok(Force::Failed { why, blocked: by_check.then(|| digest_of(bases)) })
             }
+        }
+    }
+
+    /// Nothing is to be built; the tables that time alone can make fail a check are looked at again.
+    async fn recheck(&self, force: &str, partitions: usize) -> Result<Force> {
+        let released = self.previous.and_then(|p| p.forces.get(force)).map(|status| &status.datasets);
+        let is_released = |table: &String| released.is_some_and(|datasets| datasets.contains_key(table));
+        let models = || self.hub.project.models.iter().filter(|m| m.scope == Scope::Force && m.grows_old());
+        let wanted: BTreeSet<String> = models().map(Model::table).filter(is_released).collect();
+        if wanted.is_empty() {
+            (self.report)(Event::Skipped { force: force.to_string() });
+            return Ok(Force::Same);
+        }
+        let started_at = Utc::now();
+        let checked = async {
+            let mut job = self.job(force, wanted, partitions).await?;
+            for model in models().filter(|model| job.wanted.contains(&model.table())) {
+                let content = self::released(self.hub, model, self.previous).await?;
+                job.kept.extend(content.map(|content| (model.table(), content.of_force(force))));
+            }
+            self.library().await?.recheck(&job).await
+        };
+        let checked = checked.await;
+        match self.settle(Some(force), started_at, checked).await? {
+            Ok(_) => Ok(Force::Same),
+            Err(Refused { why, .. }) => Ok(Force::Failed { why, blocked: None }),
         }
     }
 
@@ -229,7 +252,10 @@ impl<'a> Building<'a> {
                 let built = built.unwrap_or_default();
                 let warnings = built.findings.iter().filter(|f| f.fails()).count();
                 let rows = built.steps.iter().map(|step| step.rows).sum();
-                (self.report)(Event::Built { force: force_name, rows, warnings });
+                (self.report)(match force_name {
+                    Some(force) if built.tables.is_empty() && warnings == 0 => Event::Skipped { force },
+                    force => Event::Built { force, rows, warnings },
+                });
                 Ok(Ok(built))
             }
         }
@@ -285,7 +311,7 @@ pub(super) struct Refused {
 /// The tables that the models in `wanted` read or check against, without those built anew.
 fn read_by(models: &[Model], wanted: &BTreeSet<String>) -> BTreeSet<String> {
     let wanted_models = models.iter().filter(|model| wanted.contains(&model.table()));
-    wanted_models.flat_map(tables_of).filter(|table| !wanted.contains(table)).collect()
+    wanted_models.flat_map(Model::looks_into).filter(|table| !wanted.contains(table)).collect()
 }
 
 /// The content of a model's table in the previous release.

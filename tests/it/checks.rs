@@ -2,6 +2,7 @@
 
 use crate::support::{TestProject, analyst, ask, nightly, release};
 use expect_test::expect;
+use muster::pipeline::Event;
 use muster::pipeline::run::Outcome;
 use muster::policy::roles::{Forces, Principal, Role};
 use muster::release::Status;
@@ -207,6 +208,32 @@ async fn a_row_count_is_held_against_the_last_release() {
     let count = "select count(*) as n from marts.probe where force = 'beds'";
     let kept = ask(&hub, &Principal::operator(), None, count).await;
     assert!(kept.contains("| 4 |"), "the last good rows stay: {kept}");
+}
+
+#[tokio::test]
+async fn data_that_nobody_sends_any_more_grows_old() {
+    let project = TestProject::new().await;
+    probe(
+        &project,
+        "force",
+        &["fresh valid_from: 40 days  (warn)", "accept first: employment_id > '00000001'  (warn)"],
+    );
+    let hub = project.open().await;
+    release(&hub).await;
+    let runs = "select count(distinct run) as runs, count(*) as findings from hub.checks \
+        where force = 'beds' and model = 'marts.probe'";
+    let first = ask(&hub, &analyst("beds"), None, runs).await;
+    assert!(first.contains("| 1    | 2        |"), "{first}");
+    let failing = ask(&hub, &analyst("beds"), None, FAILING).await;
+
+    // Nothing has changed and nothing is built or released, but the day may have come.
+    let (report, events) = nightly(&hub).await;
+    assert_eq!(report.release.release, 1);
+    let checked = |event: &Event| matches!(event, Event::Built { force: Some(_), rows: 0, warnings: 2 });
+    assert_eq!(events.iter().filter(|event| checked(event)).count(), 2, "{events:#?}");
+    let second = ask(&hub, &analyst("beds"), None, runs).await;
+    assert!(second.contains("| 2    | 4        |"), "{second}");
+    assert_eq!(ask(&hub, &analyst("beds"), None, FAILING).await, failing, "each failing row is shown once");
 }
 
 #[tokio::test]

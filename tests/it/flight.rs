@@ -343,11 +343,13 @@ async fn listings_hold_what_is_granted() {
             | muster       | hub            | check_failures | VIEW       |
             | muster       | hub            | checks         | VIEW       |
             | muster       | hub            | coverage       | VIEW       |
+            | muster       | hub            | lineage        | VIEW       |
             | muster       | hub            | loads          | VIEW       |
             | muster       | hub            | quarantine     | VIEW       |
             | muster       | hub            | queries        | VIEW       |
             | muster       | hub            | releases       | VIEW       |
             | muster       | hub            | runs           | VIEW       |
+            | muster       | hub            | steps          | VIEW       |
             +--------------+----------------+----------------+------------+"#]],
         ),
     ] {
