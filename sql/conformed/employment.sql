@@ -43,10 +43,16 @@ employments as (
         -- A back-dated change leaves the period before it open: the later start ends it.
         least(
             valid_to,
-            lead(valid_from) over (partition by employment_id order by valid_from, changed_at)
+            case
+                when lead(employment_id) over sorted = employment_id
+                    then lead(valid_from) over sorted
+            end
         ) as valid_to,
         source
     from staging.employment
+    -- One window over all rows: a window of its own for each employment, which mostly has one
+    -- period, would take several times as long.
+    window sorted as (order by employment_id, valid_from, changed_at)
 ),
 
 rank_map as (

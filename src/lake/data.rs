@@ -40,12 +40,15 @@ pub struct DataFile {
     pub stats: Option<String>,
 }
 
-/// zstd at its fastest level: the extracts are text-like, and reading is bound by decoding. Hashes
-/// look random: a dictionary of them and statistics over them cost time and prune nothing.
+/// zstd at its fastest level: the extracts are text-like, and reading is bound by decoding.
+/// Statistics for each row group, not for each page: those are a third of the time to write a
+/// table, and what a force has of it are few groups. Hashes look random: a dictionary of them and
+/// statistics over them cost time and prune nothing.
 pub(super) fn writer_properties(schema: &Schema) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(1).map_err(|e| Error::internal("zstd level").because(e))?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
     let hashes = schema.fields().iter().filter(|f| *f.data_type() == DataType::Binary);
     let properties = hashes.fold(properties, |properties, field| {

@@ -25,6 +25,7 @@ use object_store::prefix::PrefixStore;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use url::Url;
 
 /// The partition column of every table but raw's and the hub-scope ones.
@@ -51,6 +52,8 @@ pub struct Table {
     machine: Arc<dyn ObjectStore>,
     /// Serialises this process's writers; other processes meet in the commit's put-if-absent.
     writer: Arc<tokio::sync::Mutex<()>>,
+    /// Whether it is partitioned by force, once that is known, and the table as it was then.
+    made: Arc<OnceCell<(bool, DeltaTable)>>,
 }
 
 /// A table as of one version: immutable, cheap to share.
@@ -97,7 +100,7 @@ pub enum Change {
 
 impl Table {
     pub(super) fn new(name: String, dir: PathBuf, machine: Arc<dyn ObjectStore>) -> Self {
-        Self { name, dir, machine, writer: Arc::default() }
+        Self { name, dir, machine, writer: Arc::default(), made: Arc::default() }
     }
 
     /// The table's name: its path in the lake.
@@ -161,14 +164,14 @@ impl Table {
         S: Stream<Item = std::result::Result<RecordBatch, E>> + Unpin,
         Error: From<E>,
     {
-        let table = self.ensure(schema, force.is_some()).await?;
-        let root = table.log_store().object_store(None);
+        let table = self.writable(schema, force.is_some()).await?;
+        let snapshot = table.snapshot().map_err(|e| self.failed("write", e))?;
+        let root = Arc::new(PrefixStore::new(Arc::clone(&self.machine), self.path()?));
         let prefix = force.map(|f| format!("{FORCE}={f}"));
-        let store = match &prefix {
+        let store: Arc<dyn ObjectStore> = match &prefix {
             Some(prefix) => Arc::new(PrefixStore::new(root, prefix.as_str())),
             None => root,
         };
-        let snapshot = table.snapshot().map_err(|e| self.failed("write", e))?;
         let config = WriterConfig::new(
             Arc::clone(schema),
             Vec::new(),
@@ -192,6 +195,21 @@ impl Table {
         }
         let adds = writer.close().await.map_err(|e| self.failed("write", e))?;
         Ok(adds.into_iter().map(|add| data_file(add, prefix.as_deref(), force)).collect())
+    }
+
+    /// Makes sure that the table exists and has this scope: once, because a table keeps its scope for
+    /// life, and opening it for every force would cost more than the writing of a small force.
+    async fn writable(&self, schema: &SchemaRef, by_force: bool) -> Result<&DeltaTable> {
+        let make = || async { Ok::<_, Error>((by_force, self.ensure(schema, by_force).await?)) };
+        match self.made.get_or_try_init(make).await? {
+            (made, table) if *made == by_force => Ok(table),
+            _ => Err(self.of_other_scope()),
+        }
+    }
+
+    /// The table's folder among the machine's files.
+    fn path(&self) -> Result<object_store::path::Path> {
+        object_store::path::Path::from_absolute_path(&self.dir).map_err(|e| self.failed("write", e))
     }
 
     /// Commits `change` as one new version and returns its number. A transaction number that has
@@ -307,10 +325,14 @@ impl Table {
         let state = table.snapshot().map_err(|e| self.failed("open", e))?;
         match state.metadata().partition_columns().is_empty() == by_force {
             false => Ok(table),
-            true => Err(Error::lake("the table was made for the other scope (force or hub)")
-                .at(&self.name)
-                .hint("give the model another name: a table keeps its scope for life")),
+            true => Err(self.of_other_scope()),
         }
+    }
+
+    fn of_other_scope(&self) -> Error {
+        Error::lake("the table was made for the other scope (force or hub)")
+            .at(&self.name)
+            .hint("give the model another name: a table keeps its scope for life")
     }
 
     /// The metadata action that brings the table to `schema`, if it has another one.

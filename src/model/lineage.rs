@@ -251,7 +251,7 @@ mod tests {
             "select id, row_number() over (partition by account order by posted) as nth from conformed.line
              union all select 1, (select max(amount) from conformed.line)",
             expect![[r#"
-                id <- conformed.line.id computed
+                id <- conformed.line.id copied
                 nth <- conformed.line.account computed
                 nth <- conformed.line.amount computed
                 nth <- conformed.line.posted computed"#]],

@@ -179,12 +179,24 @@ impl Made<'_> {
                 let status = if has_rows { Status::Failed } else { Status::Missing };
                 (status, Some(why.clone()), blocked.clone())
             }
+            // It was left out of this run, and what was refused still waits.
+            Some(Force::Same) if before.is_some_and(|b| self.waits(force, b)) => {
+                let before = before.cloned();
+                before.map_or((Status::Missing, None, None), |b| (b.status, b.why, b.blocked))
+            }
             _ if !unread.is_empty() && has_rows => (Status::Stale, Some(reasons()), None),
             _ if !has_rows => (Status::Missing, (!unread.is_empty()).then(reasons), None),
             _ => (Status::Fresh, None, None),
         };
         let since = since(status, before.map(|b| (b.status, b.since)));
         ForceStatus { status, why, since, blocked, unread, datasets }
+    }
+
+    /// Whether the force failed before and its tables are still not made from what there is now.
+    fn waits(&self, force: &str, before: &ForceStatus) -> bool {
+        let released = basis::released(&before.datasets);
+        before.datasets.values().any(|dataset| dataset.status == Status::Failed)
+            && self.bases.get(force).is_some_and(|now| *now != released)
     }
 
     /// The force's sources that could not be read when they were last pulled. A run that does not
@@ -220,13 +232,15 @@ impl Made<'_> {
                 Some(Force::Failed { why, .. }) => (None, Some(why)),
                 Some(Force::Same) | None => (None, None),
             };
+            // Left out of this run, so that what was refused still waits.
+            let waiting = before.filter(|b| b.status == Status::Failed).and_then(|b| b.why.as_ref());
             let basis = match (made, before) {
                 (Some(_), _) => now.get(&table).cloned().unwrap_or_default(),
                 (None, Some(before)) => before.basis.clone(),
                 (None, None) if !tables.contains_key(&table) => continue,
                 (None, None) => release::Basis::default(),
             };
-            let held_back = why_not.filter(|_| now.get(&table) != Some(&basis));
+            let held_back = why_not.or(waiting).filter(|_| now.get(&table) != Some(&basis));
             let behind = self.definitions.loads_behind(force, model);
             let sources = self.definitions.sources_behind(force, model);
             let stale: Vec<&str> = unread

@@ -263,22 +263,22 @@ impl<'a> Building<'a> {
 
     async fn record(&self, force: Option<&str>, started_at: DateTime<Utc>, built: &Built) -> Result<()> {
         let mut at = started_at;
-        for step in &built.steps {
+        let steps = built.steps.iter().map(|step| {
             let finished_at = at + step.took;
-            let step = Step {
+            let began = std::mem::replace(&mut at, finished_at);
+            Step {
                 force: force.map(str::to_string),
                 kind: "build",
                 name: step.model.clone(),
-                started_at: at,
+                started_at: began,
                 finished_at,
                 outcome: "succeeded",
                 rows: Some(step.rows),
-                bytes: None,
+                bytes: Some(step.bytes),
                 message: None,
-            };
-            self.hub.state.record_step(self.run, &step).await?;
-            at = finished_at;
-        }
+            }
+        });
+        self.hub.state.record_steps(self.run, &steps.collect::<Vec<_>>()).await?;
         let rows: Vec<CheckRow> = built.findings.iter().map(|finding| check_row(force, finding)).collect();
         self.hub.state.record_checks(self.run, &rows).await
     }

@@ -137,27 +137,34 @@ impl State {
 
     /// Records a step of `run`; steps are numbered in the order of recording.
     pub async fn record_step(&self, run: &str, step: &Step) -> Result<()> {
+        self.record_steps(run, std::slice::from_ref(step)).await
+    }
+
+    /// Records steps of `run` that ended together, in their order.
+    pub async fn record_steps(&self, run: &str, steps: &[Step]) -> Result<()> {
         // The counter's row is locked first, so that steps that end together get numbers in turn.
         let mut transaction = self.pool().begin().await.map_err(failed)?;
-        let number = query("update runs set steps = steps + 1 where run = $1 returning steps").bind(run);
-        let number = number.fetch_one(&mut *transaction).await.and_then(|row| row.try_get::<i64, _>(0));
-        let sql = "insert into steps (run, step, force, kind, name, started_at, finished_at, outcome, rows, bytes, \
-                   message) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-        let insert = query(sql)
-            .bind(run)
-            .bind(number.map_err(failed)?)
-            .bind(&step.force)
-            .bind(step.kind)
-            .bind(&step.name)
-            .bind(step.started_at.timestamp_micros())
-            .bind(step.finished_at.timestamp_micros())
-            .bind(step.outcome)
-            .bind(step.rows.map(whole))
-            .bind(step.bytes.map(whole))
-            .bind(step.message.as_deref().map(text));
-        insert.execute(&mut *transaction).await.map_err(failed)?;
-        let took = step.finished_at.signed_duration_since(step.started_at);
-        metrics::step_ended(step.kind, step.outcome, took.to_std().unwrap_or_default());
+        for step in steps {
+            let number = query("update runs set steps = steps + 1 where run = $1 returning steps").bind(run);
+            let number = number.fetch_one(&mut *transaction).await.and_then(|row| row.try_get::<i64, _>(0));
+            let sql = "insert into steps (run, step, force, kind, name, started_at, finished_at, outcome, rows, \
+                       bytes, message) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            let insert = query(sql)
+                .bind(run)
+                .bind(number.map_err(failed)?)
+                .bind(&step.force)
+                .bind(step.kind)
+                .bind(&step.name)
+                .bind(step.started_at.timestamp_micros())
+                .bind(step.finished_at.timestamp_micros())
+                .bind(step.outcome)
+                .bind(step.rows.map(whole))
+                .bind(step.bytes.map(whole))
+                .bind(step.message.as_deref().map(text));
+            insert.execute(&mut *transaction).await.map_err(failed)?;
+            let took = step.finished_at.signed_duration_since(step.started_at);
+            metrics::step_ended(step.kind, step.outcome, took.to_std().unwrap_or_default());
+        }
         transaction.commit().await.map_err(failed)
     }
 
