@@ -89,7 +89,8 @@ impl Turn {
     /// An error when the turn was taken over while this process was asleep: nothing that it has
     /// made may be published.
     pub(super) async fn still(&self) -> Result<()> {
-        match self.state.renew(&self.lease, ttl()).await? {
+        let unfenced = fail::eval("plant::no-fence", |_| ()).is_some();
+        match self.state.renew(&self.lease, ttl()).await? || unfenced {
             true => Ok(()),
             false => Err(Error::lake(format!(
                 "this run's lease (epoch {}) expired and was taken over by another run",

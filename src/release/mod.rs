@@ -225,7 +225,7 @@ pub async fn numbers(lake: &Lake) -> Result<Vec<u64>> {
 pub async fn publish(lake: &Lake, manifest: &Manifest) -> Result<bool> {
     if let Some(before) = manifest.release.checked_sub(1).filter(|before| *before > 0) {
         let before = published(lake, before).await?;
-        if before.epoch > manifest.epoch {
+        if before.epoch > manifest.epoch && fail::eval("plant::no-fence", |_| ()).is_none() {
             return Err(Error::lake(format!(
                 "this run's lease (epoch {}) was taken over: release {} is of epoch {}",
                 manifest.epoch, before.release, before.epoch

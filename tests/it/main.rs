@@ -10,6 +10,7 @@
 )]
 
 mod as_of;
+mod build;
 mod check;
 mod checks;
 mod crash;
@@ -21,6 +22,7 @@ mod hub;
 mod path;
 mod pull;
 mod pulled;
+mod release;
 mod schedule;
 mod state;
 mod store;
