@@ -80,12 +80,12 @@ async fn list(hub: &Arc<Hub>, asker: &Asker) -> Result<RecordBatch> {
     let mut changed = Vec::new();
     let mut newer: Option<Manifest> = None;
     for number in releases.column(0).as_primitive::<Int64Type>().values() {
-        let manifest = release::manifest(&hub.lake, number.unsigned_abs()).await?;
+        let manifest = release::published(&hub.lake, number.unsigned_abs()).await?;
         if let Some(newer) = newer.replace(manifest.clone()) {
             changed.push(summary(&asker.principal, &manifest, &newer));
         }
     }
-    changed.extend(newer.map(|_| "everything".to_string()));
+    changed.extend(newer.map(|oldest| if oldest.release == 1 { "everything" } else { "" }.to_string()));
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
     fields.push(Field::new("changed", arrow::datatypes::DataType::Utf8, true));
     let columns =
