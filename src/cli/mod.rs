@@ -1,5 +1,6 @@
 //! The command line: one file per command family, and the only place that prints.
 
+pub mod backfill;
 pub mod build;
 pub mod check;
 pub mod checks;
@@ -45,6 +46,8 @@ enum Command {
     Replay(pull::ReplayArgs),
     /// Pull, build, check and release.
     Run(run::Args),
+    /// Pull a period of the past again, then build, check and release.
+    Backfill(backfill::Args),
     /// Build, check and release what has been landed, without a pull.
     Build(build::Args),
     /// What a build would change in a model's rows, before anything is released.
@@ -83,6 +86,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Pull(args) => pull::pull(&project, args).await,
         Command::Replay(args) => pull::replay(&project, args).await,
         Command::Run(args) => run::run(&project, args).await,
+        Command::Backfill(args) => backfill::run(&project, args).await,
         Command::Build(args) => build::run(&project, args).await,
         Command::Diff(args) => preview::diff(&project, args).await,
         Command::Docs(args) => preview::docs(&project, args).await,

@@ -60,7 +60,7 @@ pub(super) async fn pull(project: &Path, args: PullArgs) -> Result<bool> {
             .at(&source.name)
             .hint("--full reads a table whole"));
     }
-    let wish = Wish { full: args.full, since: args.since, accept_drop: args.accept_drop };
+    let wish = Wish { full: args.full, since: args.since, accept_drop: args.accept_drop, ..Wish::default() };
     let progress = Progress::new();
     let report = |event| progress.show(&event);
     let failures = pipeline::run::pull(&hub, &sources, args.retries, wish, &report).await;

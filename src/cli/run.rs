@@ -42,7 +42,7 @@ pub(super) async fn run_pipeline(hub: &Hub, name: &str) -> Result<Report> {
     execute(hub, &Order::of(pipeline_named(hub, name)?)).await
 }
 
-fn pipeline_named<'a>(hub: &'a Hub, name: &str) -> Result<&'a Pipeline> {
+pub(super) fn pipeline_named<'a>(hub: &'a Hub, name: &str) -> Result<&'a Pipeline> {
     hub.project.pipelines.get(name).ok_or_else(|| {
         let known: Vec<&str> = hub.project.pipelines.keys().map(String::as_str).collect();
         Error::config(format!("there is no pipeline \"{name}\"")).hint(format!("known: {}", known.join(", ")))

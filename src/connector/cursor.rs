@@ -3,6 +3,7 @@
 //! Bounds are kept as the source writes them, in its own local time: comparing them there needs
 //! no conversion, and an hour that happens twice is covered by the lag.
 
+use crate::connector::Span;
 use crate::connector::contract::{Column, Contract, Lag, Type};
 use crate::error::{Error, Result};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
@@ -35,6 +36,27 @@ impl Bound {
                 moment.map(|moment| Bound::Moment(moment.max(first))).map_err(|_| unreadable(text))
             }
         }
+    }
+}
+
+/// The ends of a span, read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) low: Bound,
+    /// `None`: what the source calls now, or its highest value.
+    pub(crate) top: Option<Bound>,
+}
+
+impl Ends {
+    /// The ends of `span` as values of `column`; `None`: it has none.
+    pub(crate) fn of(span: &Span, column: &Column) -> Result<Option<Self>> {
+        Ok(match span {
+            Span::Whole => None,
+            Span::Since(low) => Some(Self { low: Bound::parse(low, column)?, top: None }),
+            Span::Between(low, top) => {
+                Some(Self { low: Bound::parse(low, column)?, top: Some(Bound::parse(top, column)?) })
+            }
+        })
     }
 }
 
@@ -117,6 +139,15 @@ pub(crate) fn bound(contract: &Contract, text: &str) -> Result<String> {
     })
 }
 
+/// See [`crate::connector::upper_bound`].
+pub(crate) fn upper_bound(contract: &Contract, text: &str) -> Result<String> {
+    let is_day = NaiveDate::parse_from_str(text, DAY).is_ok();
+    match column(contract).map(|column| &column.ty) {
+        Some(Type::Timestamp { .. }) if is_day => bound(contract, &format!("{text} 23:59:59.999999")),
+        _ => bound(contract, text),
+    }
+}
+
 /// See [`crate::connector::earlier`].
 pub(crate) fn earlier(contract: &Contract, a: String, b: String) -> Result<String> {
     let Some(column) = column(contract) else {
@@ -128,6 +159,7 @@ pub(crate) fn earlier(contract: &Contract, a: String, b: String) -> Result<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connector::contract::{Cursor, Mode};
     use std::time::Duration;
 
     fn time(hours: u64) -> Lag {
@@ -141,6 +173,22 @@ mod tests {
         assert_eq!(lowered("2026-03-29", time(24)).unwrap(), "2026-03-28");
         assert_eq!(lowered("2026-03-29", time(25)).unwrap(), "2026-03-27");
         assert_eq!(lowered("2026-03-29", time(0)).unwrap(), "2026-03-29");
+    }
+
+    #[test]
+    fn the_last_day_of_a_span_is_meant_to_its_end() {
+        let contract = |ty| {
+            let mut contract = crate::connector::testing::contract(&[("at", ty)]);
+            let lag = Lag::Time(Duration::ZERO);
+            contract.mode = Mode::Cursor(Some(Cursor { column: "at".into(), lag, sweep: None }));
+            contract
+        };
+        let moments = contract(Type::Timestamp { patterns: Vec::new(), zone: chrono_tz::Tz::UTC });
+        assert_eq!(upper_bound(&moments, "2026-01-31").unwrap(), "2026-01-31 23:59:59.999999");
+        assert_eq!(upper_bound(&moments, "2026-01-31 12:00:00").unwrap(), "2026-01-31 12:00:00.000000");
+        let days = contract(Type::Date { patterns: Vec::new() });
+        assert_eq!(upper_bound(&days, "2026-01-31").unwrap(), "2026-01-31");
+        assert!(upper_bound(&days, "4711").is_err());
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub enum Span {
     /// Those whose cursor is at least this, and those without one; as [`Totals::high`] writes it.
     /// Whatever the source calls now is the other end.
     Since(String),
+    /// Those whose cursor is one of these or between them. Says nothing of where the next pull goes
+    /// on: it has no [`Totals::high`].
+    Between(String, String),
 }
 
 /// The rows of a table or file, in batches of [`extract_schema`], and what was counted on the way.
@@ -213,6 +216,11 @@ pub fn lowered(high: &str, lag: Lag) -> Result<String> {
 /// fit the contract's cursor.
 pub fn bound(contract: &Contract, text: &str) -> Result<String> {
     cursor::bound(contract, text)
+}
+
+/// An upper bound as somebody types it, like [`bound`]; a day is meant to its end.
+pub fn upper_bound(contract: &Contract, text: &str) -> Result<String> {
+    cursor::upper_bound(contract, text)
 }
 
 /// The earlier of two lower bounds, both as [`Totals::high`] writes them.

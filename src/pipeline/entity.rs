@@ -88,7 +88,7 @@ async fn table(
         .map_err(|error| error.at(format!("{}.{}", source.name, contract.entity)))?;
     let extract = session.read(contract, &span).await?;
     let covers = match (&span, &contract.mode) {
-        (Span::Since(low), _) => Covers::Since(Some(low)),
+        (Span::Since(low) | Span::Between(low, _), _) => Covers::Since(Some(low)),
         // A journal that is trimmed at its source stays whole here.
         (Span::Whole, Mode::Log(_)) => Covers::Since(None),
         (Span::Whole, Mode::Diff | Mode::Replace | Mode::Cursor(_)) => Covers::Whole,
@@ -112,6 +112,10 @@ fn span(contract: &Contract, wish: &Wish, last: Option<&Load>) -> Result<Span> {
     }
     let regular =
         |load: &Load| load.high.as_ref().map(|high| connector::lowered(high, cursor.lag)).transpose();
+    if let Some((from, to)) = &wish.between {
+        let (from, to) = (connector::bound(contract, from)?, connector::upper_bound(contract, to)?);
+        return Ok(Span::Between(from, to));
+    }
     if let Some(since) = &wish.since {
         let since = connector::bound(contract, since)?;
         // The next pull goes on from this one's end: what lies before its start must have been read.

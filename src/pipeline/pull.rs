@@ -36,8 +36,22 @@ pub struct Wish {
     pub full: bool,
     /// Read tables from this value of their cursor on.
     pub since: Option<String>,
+    /// Only the rows between these values of their cursor, both included: nothing is deleted, the
+    /// next pull goes on where the last one ended, and what cannot be asked for a period is left
+    /// out.
+    pub between: Option<(String, String)>,
     /// Land an extract that has shrunk more than its contract allows.
     pub accept_drop: bool,
+}
+
+impl Wish {
+    /// Whether an entity can be asked for what is wished.
+    pub fn fits(&self, source: &Source, contract: &Contract) -> bool {
+        let Some((from, to)) = &self.between else { return true };
+        source.address.is_database()
+            && connector::bound(contract, from).is_ok()
+            && connector::upper_bound(contract, to).is_ok()
+    }
 }
 
 /// One pull: where it is recorded, how often it tries, who is told.
@@ -89,7 +103,10 @@ impl Pull<'_> {
         let mut failures = Failures::new();
         for (source, outcome) in sources.iter().zip(outcomes) {
             let outcome = outcome?;
-            self.hub.state.record_source(&source.name, outcome.is_none()).await?;
+            // A part of the past says little of how the source fares.
+            if self.wish.between.is_none() {
+                self.hub.state.record_source(&source.name, outcome.is_none()).await?;
+            }
             if let Some(why) = outcome {
                 failures.insert(source.name.clone(), why);
             }
@@ -108,7 +125,8 @@ impl Pull<'_> {
             .with_max_times(self.retries as usize)
             .with_jitter()
             .build();
-        let mut waiting: Vec<&Contract> = system.entities.values().collect();
+        let mut waiting: Vec<&Contract> =
+            system.entities.values().filter(|contract| self.wish.fits(source, contract)).collect();
         let mut failure = None;
         while !waiting.is_empty() {
             let wait = waits.next();

@@ -91,6 +91,8 @@ pub struct Order {
     pub slot: Option<DateTime<Utc>>,
     /// How long it and its steps may take.
     pub limits: Limits,
+    /// What is asked of the pull beyond what the contracts say.
+    pub wish: Wish,
 }
 
 impl Order {
@@ -104,21 +106,14 @@ impl Order {
             parallel: Some(pipeline.parallel),
             slot: None,
             limits: Limits { run: pipeline.timeout, step: pipeline.step_timeout },
+            wish: Wish::default(),
         }
     }
 
     /// A build of what has been landed, without a pull.
     pub fn build(choice: Choice) -> Self {
-        let limits = Limits::default();
-        Self {
-            name: "build".into(),
-            sources: Vec::new(),
-            retries: 0,
-            choice,
-            parallel: None,
-            slot: None,
-            limits,
-        }
+        let (sources, limits, wish) = (Vec::new(), Limits::default(), Wish::default());
+        Self { name: "build".into(), sources, retries: 0, choice, parallel: None, slot: None, limits, wish }
     }
 }
 
@@ -144,11 +139,8 @@ pub async fn attempt(
     let new = NewRun { run: &run, pipeline: &order.name, slot: order.slot, parent: None, epoch: 0 };
     hub.state.begin_run(&new).await?;
     let stages = Stages { hub, run: &run, order, selected, report };
-    let ended = order
-        .limits
-        .run(stages.all())
-        .instrument(info_span!("run", muster.run = run, muster.pipeline = order.name))
-        .await;
+    let span = info_span!("run", muster.run = run, muster.pipeline = order.name);
+    let ended = order.limits.run(stages.all()).instrument(span).await;
     match &ended {
         Ok(done) => {
             let outcome = match done.outcome {
@@ -181,9 +173,11 @@ impl Stages<'_> {
         let sources: Vec<&Source> = sources.filter(in_scope).collect();
         let sources = pull::worth_trying(hub, sources, order.slot).await?;
         let limits = order.limits;
-        let pull = Pull { hub, run, retries: order.retries, wish: Wish::default(), limits, report };
+        let pull = Pull { hub, run, retries: order.retries, wish: order.wish.clone(), limits, report };
         let failures = pull.sources(&sources).await?;
-        let pulled = sources.iter().map(|source| source.name.as_str()).collect();
+        // A part of the past does not make a source's data fresh.
+        let whole = sources.iter().filter(|_| order.wish.between.is_none());
+        let pulled = whole.map(|source| source.name.as_str()).collect();
         let read = Read { pulled, failures };
         // What was built over a release that is no longer the newest is built again: the tables that
         // the other hub released may be newer than those kept here.

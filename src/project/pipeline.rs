@@ -24,7 +24,7 @@ pub struct Pipeline {
     pub description: String,
     /// The sources to pull, by name.
     pub sources: Vec<String>,
-    /// The models to build and all that they need, as `layer.name`, in dependency order.
+    /// The models to build and all that they need, as `layer.name`; empty: every model.
     pub build: Vec<String>,
     /// When it runs by itself; `None`: only when somebody asks.
     pub schedule: Option<Schedule>,
@@ -180,12 +180,12 @@ fn sources(name: &str, root: &mut Section<'_>, sources: &BTreeMap<String, Source
 /// The models that a list of names and patterns (`*`, `marts.*`) asks for, with what they read.
 fn build(root: &mut Section<'_>, models: &[Model]) -> Vec<String> {
     let tables: Vec<String> = models.iter().map(Model::table).collect();
-    if !root.has("build") {
-        root.asked("build");
-        return tables;
+    let patterns = root.texts("build");
+    if root.has("build") && patterns.is_empty() {
+        root.problem(root.place("build"), "nothing would be built", "\"muster pull\" pulls without building");
     }
     let mut wanted = BTreeSet::new();
-    for pattern in root.texts("build") {
+    for pattern in patterns {
         let fits = |table: &&String| match pattern.value.strip_suffix('*') {
             Some(start) => (start.is_empty() || start.ends_with('.')) && table.starts_with(start),
             None => **table == pattern.value,
@@ -198,7 +198,8 @@ fn build(root: &mut Section<'_>, models: &[Model]) -> Vec<String> {
     }
     let reads = models.iter().map(|model| (model.table(), model.reads.clone())).collect();
     let needed = |table: &&String| wanted.iter().any(|from| graph::reaches(&reads, from, table));
-    tables.iter().filter(needed).cloned().collect()
+    let needed: Vec<String> = tables.iter().filter(needed).cloned().collect();
+    if needed.len() == tables.len() { Vec::new() } else { needed }
 }
 
 fn unknown_model(section: &Section<'_>, name: &Text<'_>, tables: &[String]) {
@@ -369,7 +370,7 @@ mod tests {
         }
         assert_eq!(
             Schedule::new("0 2 * * MON", Tz::Europe__London).unwrap().to_string(),
-            "0 2 * * MON Europe/London"
+            "0 2 * * 1 Europe/London"
         );
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::connector::Span;
 use crate::connector::contract::{Column, Contract, NumberForm, Type};
-use crate::connector::cursor::{self, Bound, INSTANT};
+use crate::connector::cursor::{self, Bound, Ends, INSTANT};
 use crate::connector::rows::Control;
 use crate::connector::value::number::{self, Digits};
 use crate::error::{Error, Result};
@@ -74,10 +74,7 @@ impl Asked {
             let message = format!("the table has no column for the cursor '{}'", cursor.name);
             return Err(Error::contract(message));
         };
-        let low = match span {
-            Span::Whole => None,
-            Span::Since(low) => Some(Bound::parse(low, cursor)?),
-        };
+        let ends = Ends::of(span, cursor)?;
         match (&cursor.ty, shape) {
             (Type::Int, Shape::Number) => asked.highest_of = Some(name.clone()),
             (Type::Date { .. } | Type::Timestamp { .. }, Shape::Day | Shape::Local | Shape::Instant) => {}
@@ -87,9 +84,19 @@ impl Asked {
         if asked.highest_of.is_none() {
             asked.high = Some(cursor::written(now, cursor));
         }
-        asked.condition = low.map(|low| match low {
-            Bound::Number(low) => format!("({name} >= {low} or {name} is null)"),
-            Bound::Moment(low) => {
+        if matches!(span, Span::Between(..)) {
+            (asked.high, asked.highest_of) = (None, None);
+        }
+        asked.condition = ends.map(|ends| match (ends.low, ends.top) {
+            (Bound::Number(low), Some(Bound::Number(top))) => {
+                format!("({name} >= {low} and {name} <= {top})")
+            }
+            (Bound::Number(low), _) => format!("({name} >= {low} or {name} is null)"),
+            (Bound::Moment(low), top) => {
+                let (now, or_none) = match top {
+                    Some(Bound::Moment(top)) => (top.min(now), String::new()),
+                    _ => (now, format!(" or {name} is null")),
+                };
                 let written = |moment: NaiveDateTime| moment.format(INSTANT).to_string();
                 let below = match (&cursor.ty, shape) {
                     // Every moment of the last day.
@@ -99,7 +106,7 @@ impl Asked {
                     _ => format!("<= {}", (dialect.moment)(&written(now), *shape)),
                 };
                 let low = (dialect.moment)(&written(low), *shape);
-                format!("({name} >= {low} and {name} {below} or {name} is null)")
+                format!("({name} >= {low} and {name} {below}{or_none})")
             }
         });
         Ok(asked)

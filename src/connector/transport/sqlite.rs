@@ -2,7 +2,7 @@
 //! table after the other: a read waits for the extract before it to end or to be dropped.
 
 use crate::connector::contract::{Column, Contract, NumberForm, Type};
-use crate::connector::cursor::{self, Bound};
+use crate::connector::cursor::{self, Bound, Ends};
 use crate::connector::rows::Control;
 use crate::connector::transport::table::{self, Feed};
 use crate::connector::transport::wait::Stop;
@@ -195,25 +195,29 @@ impl Asked {
             let message = format!("the table has no column for the cursor '{}'", cursor.name);
             return Err(Error::contract(message));
         };
-        let low = match span {
-            Span::Whole => None,
-            Span::Since(low) => Some(Bound::parse(low, cursor)?),
-        };
+        let ends = Ends::of(span, cursor)?;
+        let is_open = !matches!(span, Span::Between(..));
         if cursor.ty == Type::Int {
-            let filter = match low {
+            let filter = match ends.map(|ends| (ends.low, ends.top)) {
+                Some((Bound::Number(low), Some(Bound::Number(top)))) => {
+                    format!(" where {name} >= {low} and {name} <= {top}")
+                }
                 // A text in such a column is more than any number, and comes, too.
-                Some(Bound::Number(low)) => format!(" where ({name} >= {low} or {name} is null)"),
+                Some((Bound::Number(low), _)) => format!(" where ({name} >= {low} or {name} is null)"),
                 _ => String::new(),
             };
-            return Ok(Self { filter, high: None, highest_of: Some(name.clone()) });
+            return Ok(Self { filter, high: None, highest_of: is_open.then(|| name.clone()) });
         }
         let pattern = sortable(cursor)?;
         let now = cursor::reading(now, contract, cursor, false);
         let written =
             |moment: NaiveDateTime| format!("'{}'", moment.format(pattern).to_string().replace('\'', "''"));
-        let filter = match low {
+        let filter = match ends.map(|ends| (ends.low, ends.top)) {
+            Some((Bound::Moment(low), Some(Bound::Moment(top)))) => {
+                format!(" where {name} >= {} and {name} <= {}", written(low), written(top.min(now)))
+            }
             // What is written otherwise has no place in the order, and comes always.
-            Some(Bound::Moment(low)) => format!(
+            Some((Bound::Moment(low), _)) => format!(
                 " where ({name} >= {low} and {name} <= {high} or {name} is null
                     or typeof({name}) <> 'text' or length({name}) <> length({high}))",
                 low = written(low),
@@ -221,7 +225,8 @@ impl Asked {
             ),
             _ => String::new(),
         };
-        Ok(Self { filter, high: Some(cursor::written(now, cursor)), highest_of: None })
+        let high = is_open.then(|| cursor::written(now, cursor));
+        Ok(Self { filter, high, highest_of: None })
     }
 }
 

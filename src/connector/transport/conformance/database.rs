@@ -103,6 +103,8 @@ pub(super) async fn spans_of_numbers(bench: &Bench) {
     assert_eq!(ids(&source, &contract, &Span::Whole).await, (vec![], None));
     bench.execute("insert into \"E\" values (1, 8), (2, 9), (3, 9), (4, 11), (5, null)").await;
     assert_eq!(ids(&source, &contract, &Span::Whole).await.1.as_deref(), Some("11"));
+    let one = Span::Between("11".into(), "11".into());
+    assert_eq!(ids(&source, &contract, &one).await.1, None);
     let (read, high) = ids(&source, &contract, &Span::Since(lowered("11", Lag::Steps(2)).unwrap())).await;
     assert_eq!((read.join(" ").as_str(), high.as_deref()), ("2 3 4 5", Some("11")));
 }
@@ -127,6 +129,11 @@ pub(super) async fn spans_of_moments(bench: &Bench) {
     assert!(before - Duration::from_millis(1) <= read && read <= clock(), "{before} {high}");
     let since = Span::Since("2024-02-01 00:00:00.000000".into());
     assert_eq!(ids(&source, &contract, &since).await.0.join(" "), "2 3 4 5");
+    let between = |low: &str, top: &str| Span::Between(format!("{low}.000000"), format!("{top}.000000"));
+    let february = between("2024-01-31 23:59:59", "2024-02-01 00:00:00");
+    assert_eq!(ids(&source, &contract, &february).await, (vec!["1".into(), "2".into(), "3".into()], None));
+    let to_come = between("2025-07-01 12:00:00", "2999-12-31 00:00:00");
+    assert_eq!(ids(&source, &contract, &to_come).await, (vec!["4".into()], None));
     let error = read_error(&source, &contract, &Span::Since("4711".into())).await;
     assert_eq!(error.kind(), error::Kind::Lake);
 }
@@ -149,6 +156,8 @@ pub(super) async fn spans_of_days(bench: &Bench) {
         ))
         .await;
     let source = bench.source();
+    let both = Span::Between("2024-01-31".into(), "2024-02-01".into());
+    assert_eq!(ids(&source, &contract, &both).await, (vec!["1".into(), "2".into()], None));
     let (read, high) = ids(&source, &contract, &Span::Since("2024-02-01".into())).await;
     assert_eq!(read.join(" "), "2 3");
     assert_eq!(high.unwrap(), chrono::Utc::now().format("%Y-%m-%d").to_string());
