@@ -85,7 +85,7 @@ async fn list(hub: &Arc<Hub>, asker: &Asker) -> Result<RecordBatch> {
             changed.push(summary(&asker.principal, &manifest, &newer));
         }
     }
-    changed.extend(newer.map(|_| "everything".to_string()));
+    changed.extend(newer.map(|oldest| if oldest.release == 1 { "everything" } else { "" }.to_string()));
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
     fields.push(Field::new("changed", arrow::datatypes::DataType::Utf8, true));
     let columns =

@@ -11,6 +11,7 @@ use arrow_flight::{Action, FlightDescriptor};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use expect_test::{Expect, expect};
 use futures::TryStreamExt;
+use muster::pipeline::upkeep;
 use muster::release;
 use prost::Message;
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 /// A hub with five releases:
@@ -277,7 +279,8 @@ async fn past_answers_stay_byte_for_byte() {
         assert_eq!(hub::release(dir.path()).await, number as u64 + 1);
         same(first, &authority, &then, &zoned(at)).await;
     }
-    // Compaction and vacuum belong here: `same` must hold after them too.
+    let many = kept_up(dir.path()).await;
+    same(first, &authority, &then, &zoned(at)).await;
     let restarted = hub::serve_after(dir.path(), |_| async {});
     for instant in [zoned(at), now] {
         same(restarted, &authority, &then, &instant).await;
@@ -290,8 +293,49 @@ async fn past_answers_stay_byte_for_byte() {
     );
     assert_eq!(bytes(&mut client, &[], &clause).await, *before);
     assert_ne!(bytes(&mut client, &[], STATEMENTS[0]).await, *before, "the newest release differs");
+    let given_up = format!("select * from conformed.widget version as of {}", many - 1);
+    let error = ask(&mut client, &given_up).await.unwrap_err();
+    assert!(error.contains(" was given up by vacuum 1 on "), "{error}");
     ask(&mut client, &format!("set muster.as_of = '{}'", zoned(at))).await.unwrap();
     assert_eq!(bytes(&mut client, &[], STATEMENTS[0]).await, *before);
+}
+
+/// Many later loads, a compaction, and a vacuum that keeps no release but the newest, which it
+/// tells, and the first, which is held.
+async fn kept_up(dir: &Path) -> u64 {
+    let mut newest = 0;
+    for price in 3..=10 {
+        write(
+            dir,
+            &format!("drop/beds/widget_{price}.csv"),
+            &format!("id,label,price,made_on\nb1,one,{price},\n"),
+        );
+        newest = hub::release(dir).await;
+    }
+    let settings = fs::read_to_string(dir.join("muster.toml")).unwrap();
+    fs::write(dir.join("muster.toml"), settings + "\n[keep]\nreleases = 1\n\n[keep.holds]\naudit = [1]\n")
+        .unwrap();
+    let hub = hub::open(dir).await;
+    let compacted = upkeep::compact(&hub, None).await.unwrap();
+    assert!(compacted.iter().any(|(table, _)| table == "raw/beds/beds_acme/widget"), "{compacted:?}");
+    // What is younger than a day is left alone.
+    age(&dir.join("lake"));
+    let vacuum = upkeep::vacuum(&hub, "test", false).await.unwrap();
+    assert!(vacuum.total().files > 0, "{vacuum:?}");
+    newest
+}
+
+fn age(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => age(&path),
+            false => {
+                let past = SystemTime::now() - Duration::from_secs(3 * 24 * 3600);
+                fs::File::options().append(true).open(path).unwrap().set_modified(past).unwrap();
+            }
+        }
+    }
 }
 
 async fn same(address: SocketAddr, authority: &str, then: &[(&str, &str, Vec<u8>)], instant: &str) {
