@@ -13,6 +13,7 @@ pub mod staging;
 
 pub use rules::{Check, RowCount, Rule, Severity, Share, Threshold};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The layer that a model's folder puts it in.
@@ -79,6 +80,12 @@ impl Model {
     /// `layer.name`, the table's name in SQL.
     pub fn table(&self) -> String {
         format!("{}.{}", self.layer.as_str(), self.name)
+    }
+
+    /// The tables that its statement and its checks read, as `layer.name`.
+    pub fn needs(&self) -> BTreeSet<String> {
+        let checks = self.checks.iter().flat_map(|check| check.rule.reads());
+        self.reads.iter().cloned().chain(checks).collect()
     }
 }
 
