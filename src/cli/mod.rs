@@ -15,6 +15,7 @@ pub mod runs;
 pub mod serve;
 pub mod status;
 pub mod user;
+pub mod vacuum;
 
 use crate::error::Result;
 use clap::{Parser, Subcommand};
@@ -67,6 +68,10 @@ enum Command {
     Releases(releases::Args),
     /// What ran and how it ended; with a run's name, what each of its steps did.
     Runs(runs::Args),
+    /// Give up the releases that are no longer kept, and delete what only they need.
+    Vacuum(vacuum::VacuumArgs),
+    /// Rewrite many small files of a table into few; no answer changes.
+    Compact(vacuum::CompactArgs),
     /// Manage the users of the project.
     User(user::Args),
 }
@@ -92,6 +97,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Checks(args) => checks::run(&project, args).await,
         Command::Releases(args) => releases::run(&project, args).await,
         Command::Runs(args) => runs::run(&project, args).await,
+        Command::Vacuum(args) => vacuum::vacuum(&project, args).await,
+        Command::Compact(args) => vacuum::compact(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }
 }

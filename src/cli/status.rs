@@ -4,7 +4,7 @@ use super::query::{self, Format, When};
 use crate::error::Result;
 use std::path::Path;
 
-/// Who looks, at what, and in what form.
+/// Who looks, and in what form.
 #[derive(Debug, clap::Args)]
 pub struct View {
     /// See what this user of the project sees.
@@ -13,8 +13,6 @@ pub struct View {
     /// The form of the answer.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    #[command(flatten)]
-    when: When,
 }
 
 /// Arguments of `muster status`.
@@ -22,6 +20,8 @@ pub struct View {
 pub struct StatusArgs {
     #[command(flatten)]
     view: View,
+    #[command(flatten)]
+    when: When,
 }
 
 /// Arguments of `muster quarantine`.
@@ -35,12 +35,14 @@ pub struct QuarantineArgs {
     reason: Option<String>,
     #[command(flatten)]
     view: View,
+    #[command(flatten)]
+    when: When,
 }
 
 pub(super) async fn status(project: &Path, args: StatusArgs) -> Result<bool> {
     let sql = "select force, dataset, status, since, rows, quarantined_rows, as_of, release, why \
                from hub.coverage order by force, dataset";
-    show(project, sql, &args.view).await
+    show_as_of(project, sql, &args.view, args.when).await
 }
 
 pub(super) async fn quarantine(project: &Path, args: QuarantineArgs) -> Result<bool> {
@@ -54,17 +56,22 @@ pub(super) async fn quarantine(project: &Path, args: QuarantineArgs) -> Result<b
         "select force, source, entity, file, row, column_name, reason, detail, raw \
          from hub.quarantine where {filter} order by force, source, entity, file, row, column_name"
     );
-    show(project, &sql, &args.view).await
+    show_as_of(project, &sql, &args.view, args.when).await
+}
+
+/// The answer to `sql` now.
+pub(super) async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
+    show_as_of(project, sql, view, When::default()).await
 }
 
 /// The same road as `muster query`, so that these commands are recorded and under policy too.
-pub(super) async fn show(project: &Path, sql: &str, view: &View) -> Result<bool> {
+async fn show_as_of(project: &Path, sql: &str, view: &View, when: When) -> Result<bool> {
     let args = query::Args {
         sql: sql.to_string(),
         user: view.user.clone(),
         format: view.format,
         output: None,
-        when: view.when.clone(),
+        when,
     };
     query::run(project, args).await
 }

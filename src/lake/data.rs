@@ -98,3 +98,18 @@ pub(super) fn difference(state: &DeltaTableState, files: &[DataFile]) -> Vec<Act
     let adds = files.iter().filter(|file| !present.contains(&file.path));
     removes.chain(adds.map(|file| Action::Add(add_action(file)))).collect()
 }
+
+/// The removes and adds that put the rows of `from` into `to`; `None` when the table no longer has
+/// all of `from`. No row changes, and the log says so.
+pub(super) fn replacement(
+    state: &DeltaTableState,
+    from: &[DataFile],
+    to: &[DataFile],
+) -> Option<Vec<Action>> {
+    let replaced: HashSet<&str> = from.iter().map(|file| file.path.as_str()).collect();
+    let active: Vec<LogicalFileView> = state.log_data().into_iter().collect();
+    let removes = active.iter().filter(|file| replaced.contains(file.path().as_ref()));
+    let removes: Vec<Action> = removes.map(|file| Action::Remove(file.remove_action(false))).collect();
+    let adds = to.iter().map(|file| Action::Add(Add { data_change: false, ..add_action(file) }));
+    (removes.len() == from.len()).then(|| removes.into_iter().chain(adds).collect())
+}

@@ -6,7 +6,9 @@
 
 pub use super::data::DataFile;
 
-use super::data::{FILE_BYTES, WRITE_ROWS, add_action, data_file, difference, writer_properties};
+use super::data::{
+    FILE_BYTES, WRITE_ROWS, add_action, data_file, difference, replacement, writer_properties,
+};
 use crate::error::{Error, Result};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -21,7 +23,6 @@ use futures::{Stream, StreamExt};
 use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use serde_json::Value;
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
@@ -85,6 +86,13 @@ pub enum Change {
     Append(Vec<DataFile>),
     /// Makes these the table's only files, whatever an unfinished run left in it.
     Exactly(Vec<DataFile>),
+    /// Puts other files with the same rows in the place of some.
+    Rewrite {
+        /// The files whose place is taken.
+        from: Vec<DataFile>,
+        /// Those that hold their rows now.
+        to: Vec<DataFile>,
+    },
 }
 
 impl Table {
@@ -138,29 +146,6 @@ impl Table {
                 tracing::info!(table = self.name, %error, "a file of refused work could not be deleted");
             }
         }
-    }
-
-    /// Deletes the files of an append-only table that none of its commits names: what a crash left.
-    /// For whoever holds the run's lock, because another writer's files look the same until they
-    /// are committed. `newest` is the table's newest version.
-    pub fn clear_orphans(&self, newest: Option<&Version>) -> Result<()> {
-        let named: HashSet<&str> =
-            newest.iter().flat_map(|v| v.files.iter()).map(|file| file.path.as_str()).collect();
-        for folder in [self.dir.clone(), self.dir.join("_delta_log")] {
-            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-            for entry in entries {
-                let entry = entry.map_err(|e| self.failed("tidy", e))?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                // The store writes under a name with a `#` and renames: see `LocalFileSystem`.
-                let unfinished = name.contains(".parquet#") || name.contains(".json#");
-                let orphan = folder == self.dir && name.ends_with(".parquet") && !named.contains(&*name);
-                if unfinished || orphan {
-                    std::fs::remove_file(entry.path()).map_err(|e| self.failed("tidy", e))?;
-                    tracing::info!(table = self.name, file = name, "deleted what unfinished work left");
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Writes `rows` to new Parquet files under the partition of `force` (`None`: no partition).
@@ -249,10 +234,12 @@ impl Table {
         if let Some(metadata) = self.evolved(&table, schema)? {
             actions.push(Action::Metadata(metadata));
         }
-        let mode = match &commit.change {
+        let partition_by = by_force.then(|| vec![FORCE.to_string()]);
+        let write = |mode| DeltaOperation::Write { mode, partition_by, predicate: None };
+        let operation = match &commit.change {
             Change::Append(files) => {
                 actions.extend(files.iter().map(|f| Action::Add(add_action(f))));
-                SaveMode::Append
+                write(SaveMode::Append)
             }
             Change::Exactly(files) => {
                 actions.extend(difference(state, files));
@@ -261,11 +248,16 @@ impl Table {
                 }
                 // delta-rs would put this change beside another process's and keep both's files.
                 properties = properties.with_max_retries(0);
-                SaveMode::Overwrite
+                write(SaveMode::Overwrite)
+            }
+            Change::Rewrite { from, to } => {
+                let replaced = replacement(state, from, to);
+                actions.extend(replaced.ok_or_else(|| self.failed("rewrite", "it has changed meanwhile"))?);
+                properties = properties.with_max_retries(0);
+                let target_size = i64::try_from(FILE_BYTES.get()).unwrap_or(i64::MAX);
+                DeltaOperation::Optimize { predicate: None, target_size }
             }
         };
-        let partition_by = by_force.then(|| vec![FORCE.to_string()]);
-        let operation = DeltaOperation::Write { mode, partition_by, predicate: None };
         let commit = CommitBuilder::from(properties).with_actions(actions);
         Ok(commit.build(Some(state.snapshot()), log, operation).await.map(|done| done.version()))
     }

@@ -64,15 +64,7 @@ struct Head {
 /// `key`; `None` when there is no table.
 fn head(log: &Path, key: &str) -> Result<Option<Head>> {
     let failed = |e: std::io::Error| Error::lake("the log cannot be read").at(log.display()).because(e);
-    let entries = match std::fs::read_dir(log) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed(e)),
-    };
-    let mut newest = None;
-    for entry in entries {
-        newest = newest.max(version(&entry.map_err(failed)?.file_name().to_string_lossy()));
-    }
+    let newest = newest(log).map_err(failed)?;
     let Some(number) = newest else { return Ok(None) };
     for version in (0..=number).rev() {
         let text = match std::fs::read(log.join(format!("{version:020}.json"))) {
@@ -85,6 +77,20 @@ fn head(log: &Path, key: &str) -> Result<Option<Head>> {
         }
     }
     Ok(Some(Head { number, record: None }))
+}
+
+/// The newest version of the table whose log is in the folder `log`; `None` when there is no table.
+pub(super) fn newest(log: &Path) -> std::io::Result<Option<u64>> {
+    let entries = match std::fs::read_dir(log) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let mut newest = None;
+    for entry in entries {
+        newest = newest.max(version(&entry?.file_name().to_string_lossy()));
+    }
+    Ok(newest)
 }
 
 /// What the commit `entry`, one JSON action a line, records under `key`.

@@ -4,9 +4,11 @@
 //! and "replace one force", and both are lists of files; going through a query plan for them would
 //! cost a third of the cold build and a provider that decides for itself which files it reads.
 
+pub mod compact;
 mod data;
 pub mod delta;
 pub mod failures;
+pub mod life;
 mod log;
 pub mod raw;
 pub mod snapshot;
@@ -25,6 +27,10 @@ use tokio::io::AsyncWriteExt;
 
 /// Opened versions, by table and number.
 type Versions = HashMap<(String, u64), Arc<Version>>;
+
+/// The most versions kept open. A release needs one for each of its tables, and clients may ask
+/// for any number of past releases.
+const MAX_VERSIONS: usize = 4096;
 
 /// The root folder of all tables. Cheap to clone; clones share their caches.
 #[derive(Debug, Clone)]
@@ -114,6 +120,10 @@ impl Lake {
                 .ok_or_else(|| Error::lake(format!("version {number} of the table is missing")).at(name))?,
         );
         let mut cache = self.versions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if cache.len() >= MAX_VERSIONS {
+            // What is read all the time is soon here again.
+            cache.clear();
+        }
         cache.insert(key, Arc::clone(&version));
         Ok(version)
     }
@@ -162,6 +172,28 @@ impl Lake {
             }
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// The tables below a folder (empty: all of them) by their paths in the lake, sorted.
+    pub fn tables_below(&self, folder: &str) -> Result<Vec<String>> {
+        let failed = |e: std::io::Error| Error::lake("the folder could not be listed").at(folder).because(e);
+        let mut tables = Vec::new();
+        let mut folders = vec![self.root.join(folder)];
+        while let Some(folder) = folders.pop() {
+            if folder.join("_delta_log").is_dir() {
+                let path = folder.strip_prefix(&self.root).unwrap_or(&folder);
+                tables.push(path.to_string_lossy().into_owned());
+            } else if folder.is_dir() {
+                for entry in std::fs::read_dir(&folder).map_err(failed)? {
+                    let entry = entry.map_err(failed)?;
+                    if entry.file_type().map_err(failed)?.is_dir() {
+                        folders.push(entry.path());
+                    }
+                }
+            }
+        }
+        tables.sort();
+        Ok(tables)
     }
 
     /// The names of the objects directly in the folder `name`, sorted.

@@ -186,7 +186,7 @@ pub fn rows(context: &SessionContext, version: &Version, quarantined: bool) -> R
         let scan = || context.read_table(Arc::new(SnapshotTable::of(version, |_| true)));
         let wanted = if quarantined { ident("_raw").is_not_null() } else { ident("_raw").is_null() };
         let rows = scan()?.filter(wanted.and(ident("_op").eq(lit("upsert"))))?;
-        if version.files.len() <= 1 {
+        if of_one_load(version) {
             return Ok(rows);
         }
         let later = scan()?
@@ -198,6 +198,18 @@ pub fn rows(context: &SessionContext, version: &Version, quarantined: bool) -> R
     };
     planned().map_err(|e: DataFusionError| {
         Error::lake("the current rows could not be planned").at(version.dir.display()).because(e)
+    })
+}
+
+/// Whether all rows of `version` are of one load, as far as its statistics tell: a file holds one
+/// load, or many after a compaction.
+fn of_one_load(version: &Version) -> bool {
+    let bound = |stats: &Value, bound: &str| stats.get(bound)?.get("_load")?.as_i64();
+    let mut only = None;
+    version.files.iter().all(|file| {
+        let stats: Option<Value> = file.stats.as_deref().and_then(|stats| serde_json::from_str(stats).ok());
+        let loads = stats.and_then(|stats| Some((bound(&stats, "minValues")?, bound(&stats, "maxValues")?)));
+        loads.is_some_and(|(first, last)| first == last && *only.get_or_insert(first) == first)
     })
 }
 

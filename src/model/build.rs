@@ -115,6 +115,12 @@ impl Library {
         }
     }
 
+    /// Deletes all that a build made whose rows nobody will see, not even those that fail checks.
+    pub async fn forget(&self, built: &Built) {
+        self.discard(&built.tables).await;
+        failures::discard(&self.lake, &built.failures).await;
+    }
+
     /// A session with the code lists and empty layers.
     fn context(&self, partitions: usize) -> Result<SessionContext> {
         let context = self.engine.context_beside(partitions);

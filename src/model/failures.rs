@@ -54,6 +54,13 @@ pub async fn commit(lake: &Lake, built: &Built, facts: &Facts) -> Result<()> {
     table.commit(&schema(), facts.force.is_some(), commit).await.map(drop)
 }
 
+/// Deletes files of [`write`] that will not be committed.
+pub(super) async fn discard(lake: &Lake, files: &[DataFile]) {
+    let (of_forces, of_hub): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|file| file.force.is_some());
+    lake.table(OF_FORCES).discard(&of_forces).await;
+    lake.table(OF_HUB).discard(&of_hub).await;
+}
+
 fn table_of(facts: &Facts) -> &'static str {
     if facts.force.is_some() { OF_FORCES } else { OF_HUB }
 }

@@ -115,7 +115,7 @@ impl Made<'_> {
             };
             let version = match (content, kept) {
                 (Some(content), _) => self.commit(&name, content).await?,
-                (None, Some(kept)) => kept.version,
+                (None, Some(kept)) => self.hub.lake.table(&name).same_rows_as(kept.version)?,
                 (None, None) => continue,
             };
             versions.insert(name, TableVersion { version, rows_of, sha256: None });

@@ -296,7 +296,9 @@ pub(super) async fn released(
 ) -> Result<Option<Content>> {
     let name = lake_name(model);
     let Some(pinned) = previous.and_then(|p| p.tables.get(&name)) else { return Ok(None) };
-    Ok(Some(Content::of(&*hub.lake.version(&name, pinned.version).await?)))
+    // The same rows, in fewer files when they have been compacted since.
+    let version = hub.lake.table(&name).same_rows_as(pinned.version)?;
+    Ok(Some(Content::of(&*hub.lake.version(&name, version).await?)))
 }
 
 /// The path in the lake of a model's table.

@@ -15,6 +15,7 @@ mod reference;
 mod replay;
 pub mod run;
 pub mod schedule;
+pub mod upkeep;
 
 pub use plan::Choice;
 pub use replay::{Replayed, replay};

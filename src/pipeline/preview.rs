@@ -77,7 +77,7 @@ pub async fn diff(
                     let difference = Difference::of(&hub.engine, &old, new, &model.grain)?;
                     show(None, &difference, of_hub.blocked_by()).await?;
                 }
-                building.library().await?.discard(&of_hub.tables).await;
+                building.library().await?.forget(&of_hub).await;
             }
         }
         Ok(())
@@ -89,7 +89,7 @@ pub async fn diff(
 
 async fn forget(building: &Building<'_>, built: &BTreeMap<String, Built>) -> Result<()> {
     for built in built.values() {
-        building.library().await?.discard(&built.tables).await;
+        building.library().await?.forget(built).await;
     }
     Ok(())
 }

@@ -215,7 +215,9 @@ impl Stages<'_> {
         let blocked = |force: &Force| matches!(force, Force::Failed { .. });
         let partial = !read.failures.is_empty() || hub_made.tables.is_err() || forces.values().any(blocked);
         let outcome = if partial { Outcome::Partial } else { Outcome::Succeeded };
-        if let Some(previous) = previous.filter(|previous| previous.same_content(&manifest)) {
+        if let Some(previous) = previous
+            && release::same_content(&hub.lake, previous, &manifest).await?
+        {
             report(Event::Unchanged { release: previous.release });
             return Ok(Some(Report { outcome, release: previous.clone() }));
         }

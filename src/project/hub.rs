@@ -2,15 +2,17 @@
 
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, secret, source};
+use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, keep, secret, source};
 use crate::error::known;
 use crate::policy::roles::{Forces, Principal, Role, User};
+use crate::release::keep::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What `muster.toml` says.
 pub(super) struct Settings {
     pub(super) hub: Hub,
+    pub(super) keep: Rules,
     pub(super) forces: BTreeMap<String, Force>,
     pub(super) sources: BTreeMap<String, Source>,
     pub(super) roles: BTreeMap<String, Role>,
@@ -33,6 +35,7 @@ pub(super) fn check(
                 Hub::at(dir)
             }
         };
+        let keep = keep::check(root.section("keep"));
         let forces: BTreeMap<_, _> = root.sections("forces", "force").into_iter().map(force).collect();
         let sources = root.sections("sources", "source").into_iter();
         let sources: BTreeMap<_, _> = sources
@@ -44,7 +47,7 @@ pub(super) fn check(
         let users = root.sections("users", "user").into_iter();
         let users = users.map(|(name, section)| user(&name, section, &roles)).collect();
         root.finish();
-        Settings { hub, forces, sources, roles, users }
+        Settings { hub, keep, forces, sources, roles, users }
     })
 }
 

@@ -9,6 +9,7 @@ mod column;
 mod connector;
 mod header;
 mod hub;
+mod keep;
 mod library;
 mod mode;
 mod models;
@@ -30,6 +31,7 @@ pub use secret::Secret;
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
 use crate::policy::roles::{Role, User};
+use crate::release::keep::Rules;
 use problem::{Doc, Found};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -88,7 +90,7 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
     let mut drafts = models::read(&search, &connectors, found);
     let mut tables: BTreeSet<String> = drafts.iter().map(|draft| draft.model.table()).collect();
     tables.extend(lists.keys().map(|name| format!("reference.{name}")));
-    let hub::Settings { hub, forces, sources, roles, users } =
+    let hub::Settings { hub, keep, forces, sources, roles, users } =
         hub::check(&dir, &settings, &systems, &tables, found);
     models::link(&mut drafts, &systems, &tables, found);
     let order = models::order(&drafts, found);
@@ -105,7 +107,20 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
     let pipelines =
         pipelines.map(|(name, doc)| (name.clone(), pipeline::check(&name, doc, &parts, found))).collect();
     let staging = drafts.into_iter().map(|draft| draft.model).filter(|m| m.layer == Layer::Staging).collect();
-    Some(Project { dir, hub, forces, sources, systems, staging, models, reference, pipelines, roles, users })
+    Some(Project {
+        dir,
+        hub,
+        keep,
+        forces,
+        sources,
+        systems,
+        staging,
+        models,
+        reference,
+        pipelines,
+        roles,
+        users,
+    })
 }
 
 fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
@@ -137,6 +152,8 @@ pub struct Project {
     pub dir: PathBuf,
     /// `[hub]`.
     pub hub: Hub,
+    /// `[keep]`: which releases are kept.
+    pub keep: Rules,
     /// The member bodies, by code.
     pub forces: BTreeMap<String, Force>,
     /// The sources, by name.

@@ -201,6 +201,21 @@ impl<'a> Section<'a> {
         all
     }
 
+    /// Every key with the numbers in its list, for tables whose keys are names.
+    pub(super) fn numbers(self) -> Vec<(String, Vec<u64>)> {
+        let mut all = Vec::new();
+        for (key, value) in self.table {
+            let name = key.get_ref().to_string();
+            let number = |value: &Spanned<DeValue<'_>>| value.get_ref().as_integer()?.as_str().parse().ok();
+            let numbers = value.get_ref().as_array().and_then(|array| array.iter().map(number).collect());
+            match numbers {
+                Some(numbers) => all.push((name, numbers)),
+                None => self.problem(value.span(), format!("\"{name}\" must be a list of whole numbers"), ()),
+            }
+        }
+        all
+    }
+
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(self) {
         for (key, _) in self.table {

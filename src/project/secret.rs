@@ -85,7 +85,9 @@ pub(super) fn hide(doc: &mut Doc) {
 fn hide_in(table: &DeTable<'_>, shown: &mut [u8]) {
     for (key, value) in table {
         let name = key.get_ref().to_lowercase();
-        let named = ["authorization", "pass", "pwd", "secret", "token", "webhook"].iter().any(|word| name.contains(word));
+        let named = ["authorization", "pass", "pwd", "secret", "token", "webhook"]
+            .iter()
+            .any(|word| name.contains(word));
         // An address may carry `user:password@`.
         let secret = |text: &str| named || (text.contains("://") && text.contains('@'));
         let span = value.span();

@@ -58,19 +58,29 @@ pub async fn current(lake: &Lake, instant: DateTime<Utc>) -> Result<Moment> {
             .hint("leave the point in time away to read the newest release"));
     }
     let numbers = numbers(lake).await?;
+    let by_then = count_until(instant, &numbers, |number| published_at(lake, number)).await?;
+    match by_then.checked_sub(1) {
+        Some(last) => Ok(Moment { instant, release: numbers[last] }),
+        None => Err(too_early(lake, instant, numbers.first().copied()).await),
+    }
+}
+
+/// How many of the releases had been published at `instant`.
+async fn count_until<F: Future<Output = Result<DateTime<Utc>>>>(
+    instant: DateTime<Utc>,
+    numbers: &[u64],
+    mut published_at: impl FnMut(u64) -> F,
+) -> Result<usize> {
     // Everything before `known` had been published by then; nothing from `unknown` on had.
     let (mut known, mut unknown) = (0, numbers.len());
     while known < unknown {
         let middle = known + (unknown - known) / 2;
-        match published_at(lake, numbers[middle]).await? <= instant {
+        match published_at(numbers[middle]).await? <= instant {
             true => known = middle + 1,
             false => unknown = middle,
         }
     }
-    match known.checked_sub(1) {
-        Some(last) => Ok(Moment { instant, release: numbers[last] }),
-        None => Err(too_early(lake, instant, numbers.first().copied()).await),
-    }
+    Ok(known)
 }
 
 /// An instant as people and this module read it.
@@ -152,6 +162,22 @@ mod tests {
         assert!(error.to_string().ends_with(" is in the future"), "{error}");
         let error = current(&lake, Utc::now()).await.unwrap_err();
         assert_eq!(error.to_string(), "nothing has been released yet");
+    }
+
+    #[tokio::test]
+    async fn every_release_of_many_is_found_with_as_few_reads() {
+        let numbers: Vec<u64> = (1..=1000).collect();
+        let published = |number: u64| start() + TimeDelta::hours(number.cast_signed());
+        for number in numbers.iter().copied() {
+            let mut reads = 0;
+            let read = |number| {
+                reads += 1;
+                std::future::ready(Ok(published(number)))
+            };
+            let found = count_until(published(number), &numbers, read).await.unwrap();
+            assert_eq!(found as u64, number);
+            assert!((9..=10).contains(&reads), "release {number} took {reads} reads");
+        }
     }
 
     #[test]

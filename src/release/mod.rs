@@ -4,6 +4,7 @@
 pub mod as_of;
 pub mod change;
 pub mod code;
+pub mod keep;
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -191,13 +192,19 @@ impl Manifest {
 /// The newest release; `None` when nothing has been released.
 pub async fn newest(lake: &Lake) -> Result<Option<Manifest>> {
     match numbers(lake).await?.last() {
-        Some(number) => manifest(lake, *number).await.map(Some),
+        Some(number) => published(lake, *number).await.map(Some),
         None => Ok(None),
     }
 }
 
-/// The manifest of release `number`.
+/// The manifest of release `number`, to read its tables; an error when it was given up.
 pub async fn manifest(lake: &Lake, number: u64) -> Result<Manifest> {
+    keep::still_kept(lake, number).await?;
+    published(lake, number).await
+}
+
+/// The manifest of release `number` as it was published, whether its tables are still there or not.
+pub async fn published(lake: &Lake, number: u64) -> Result<Manifest> {
     let name = path(number);
     let bytes = lake.get(&name).await.map_err(|e| {
         Error::query(format!("there is no release {number}")).hint("`muster releases` lists them").because(e)
@@ -217,7 +224,7 @@ pub async fn numbers(lake: &Lake) -> Result<Vec<u64>> {
 /// later epoch has published: this one's lease is over.
 pub async fn publish(lake: &Lake, manifest: &Manifest) -> Result<bool> {
     if let Some(before) = manifest.release.checked_sub(1).filter(|before| *before > 0) {
-        let before = self::manifest(lake, before).await?;
+        let before = published(lake, before).await?;
         if before.epoch > manifest.epoch {
             return Err(Error::lake(format!(
                 "this run's lease (epoch {}) was taken over: release {} is of epoch {}",
@@ -250,6 +257,21 @@ pub async fn verify(lake: &Lake) -> Result<u64> {
         before = Some((number, hex(&Sha256::digest(&bytes))));
     }
     Ok(before.map_or(0, |(number, _)| number))
+}
+
+/// Whether the two releases say the same, apart from when, by which run and under which number: the
+/// files may be others where the rows are the same.
+pub async fn same_content(lake: &Lake, before: &Manifest, after: &Manifest) -> Result<bool> {
+    let mut before = before.clone();
+    for (name, pinned) in &mut before.tables {
+        let later = after.tables.get(name).map(|table| table.version).filter(|later| *later > pinned.version);
+        if let Some(later) = later
+            && lake.table(name).same_rows_as(pinned.version)? >= later
+        {
+            pinned.version = later;
+        }
+    }
+    Ok(before.same_content(after))
 }
 
 /// The SHA-256 of a published manifest's bytes, which the next one names.

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::policy::enforce::Pinned;
 use crate::policy::roles::Principal;
+use crate::release;
 use crate::release::as_of::{self, Moment, Pin};
 use crate::serve::past::{self, Past};
 use crate::serve::sql::{self, AsOf};
@@ -107,11 +108,11 @@ impl Draft {
             AsOf::Reset => (Pin::Newest, Some(Pin::Newest)),
             AsOf::Show => (pin, None),
         };
-        let instant = match shown {
-            Pin::AsOf(Moment { instant, .. }) => Some(instant.timestamp_micros()),
-            Pin::Newest | Pin::Release(_) => None,
+        let (instant, release) = match shown {
+            Pin::AsOf(Moment { instant, release }) => (Some(instant.timestamp_micros()), release),
+            Pin::Release(number) => (None, number),
+            Pin::Newest => (None, release::numbers(&hub.lake).await?.last().copied().unwrap_or(release)),
         };
-        let release = shown.release().unwrap_or(release);
         let instants = TimestampMicrosecondArray::from(vec![instant]).with_timezone("UTC");
         let releases = Int64Array::from(vec![i64::try_from(release).ok()]);
         let plan =

@@ -346,8 +346,14 @@ mod tests {
         check("made_on", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
         check("a.made_on", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
         check("$1", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
-        check("timestamp '2026-03-31 17:00:00' + $1", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
-        check("(select now())", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
+        check(
+            "timestamp '2026-03-31 17:00:00' + $1",
+            expect!["a point in time must be constant: no column, no parameter, no subquery"],
+        );
+        check(
+            "(select now())",
+            expect!["a point in time must be constant: no column, no parameter, no subquery"],
+        );
         check("random()", expect!["a point in time must be constant: no column, no parameter, no subquery"]);
         check("timestamp 'yesterday'", expect!["a value cannot be converted to the type asked for"]);
         check("nonsense('x')", expect!["invalid function 'nonsense'"]);

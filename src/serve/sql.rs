@@ -28,6 +28,10 @@ const SCHEMAS: &str = "select schema_name from information_schema.schemata order
 const TABLES: &str = "select table_schema, table_name, table_type from information_schema.tables \
                       where table_schema <> 'information_schema' order by table_schema, table_name";
 
+/// How a point in time is written, for those who write it otherwise.
+const TIME: &str = "right after the table's name and before its alias: \
+                    for system_time as of timestamp '2026-03-31 17:00:00', or version as of 12";
+
 /// The one setting of a session, as its parts are written.
 const AS_OF: [&str; 2] = ["muster", "as_of"];
 
@@ -214,17 +218,26 @@ fn parse(text: &str) -> Result<Parsed> {
         .map_err(|e| fault::syntax(&ParserError::from(e)))?;
     chain::check(&tokens)?;
     number_parameters(&mut tokens)?;
+    let names_time = tokens.iter().any(|token| is_system_time(&token.token));
     let mut parsed = DFParserBuilder::new(tokens)
         .with_dialect(&dialect)
         .with_recursion_limit(chain::MAX_DEPTH)
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(|e| fault::planning(&e))?;
+        .map_err(|e| match names_time {
+            true => fault::planning(&e).hint(TIME),
+            false => fault::planning(&e),
+        })?;
     let first = parsed.pop_front().ok_or_else(|| Error::query("the statement is empty"))?;
     match parsed.is_empty() {
         true => Ok(first),
         false => Err(Error::query("more than one statement").hint("send one statement at a time")),
     }
+}
+
+fn is_system_time(token: &Token) -> bool {
+    let names = ["system_time", "system_version"];
+    matches!(token, Token::Word(word) if names.iter().any(|name| word.value.eq_ignore_ascii_case(name)))
 }
 
 /// Numbers the parameters written `?`.
@@ -378,6 +391,17 @@ mod tests {
             check(text, expect!["settings are not shown"]);
         }
         assert!(read("explain set muster.as_of = '1'").is_err());
+    }
+
+    #[test]
+    fn other_spellings_of_time_are_told_the_right_one() {
+        for clause in
+            ["for system_time all", "as b for system_time as of now()", "for system_version as of 1"]
+        {
+            let error = read(&format!("select * from a {clause}")).unwrap_err();
+            assert!(error.to_string().starts_with("syntax error"), "{error}");
+            assert_eq!(error.advice(), Some(TIME));
+        }
     }
 
     #[test]

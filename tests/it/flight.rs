@@ -337,17 +337,18 @@ async fn listings_hold_what_is_granted() {
         (
             pattern("%", "%", &["VIEW"]),
             expect![[r#"
-            +--------------+----------------+------------+------------+
-            | catalog_name | db_schema_name | table_name | table_type |
-            +--------------+----------------+------------+------------+
-            | muster       | hub            | checks     | VIEW       |
-            | muster       | hub            | coverage   | VIEW       |
-            | muster       | hub            | loads      | VIEW       |
-            | muster       | hub            | quarantine | VIEW       |
-            | muster       | hub            | queries    | VIEW       |
-            | muster       | hub            | releases   | VIEW       |
-            | muster       | hub            | runs       | VIEW       |
-            +--------------+----------------+------------+------------+"#]],
+            +--------------+----------------+----------------+------------+
+            | catalog_name | db_schema_name | table_name     | table_type |
+            +--------------+----------------+----------------+------------+
+            | muster       | hub            | check_failures | VIEW       |
+            | muster       | hub            | checks         | VIEW       |
+            | muster       | hub            | coverage       | VIEW       |
+            | muster       | hub            | loads          | VIEW       |
+            | muster       | hub            | quarantine     | VIEW       |
+            | muster       | hub            | queries        | VIEW       |
+            | muster       | hub            | releases       | VIEW       |
+            | muster       | hub            | runs           | VIEW       |
+            +--------------+----------------+----------------+------------+"#]],
         ),
     ] {
         let info = client.get_tables(query).await.unwrap();

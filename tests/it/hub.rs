@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, mpsc};
+use std::sync::{Arc, LazyLock, Once, mpsc};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -48,7 +48,6 @@ pub fn served() -> &'static Served {
 }
 
 fn start() -> Served {
-    muster::telemetry::init();
     let dir = tempfile::tempdir().unwrap();
     let authority = write(dir.path());
     let address = serve_after(dir.path(), |folder| async move { release(&folder).await });
@@ -74,6 +73,8 @@ pub fn serve_after<T, F: Future<Output = T>>(
     folder: &Path,
     prepare: impl FnOnce(PathBuf) -> F + Send + 'static,
 ) -> SocketAddr {
+    static TELEMETRY: Once = Once::new();
+    TELEMETRY.call_once(muster::telemetry::init);
     let folder = folder.to_path_buf();
     let (started, address) = mpsc::channel();
     std::thread::spawn(move || {

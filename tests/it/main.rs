@@ -26,6 +26,7 @@ mod state;
 mod store;
 mod support;
 mod tidy;
+mod upkeep;
 
 /// Private database servers, shared with the conformance suite of the transports.
 #[allow(dead_code, reason = "the suite needs more of them")]

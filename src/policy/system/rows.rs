@@ -224,7 +224,7 @@ pub(super) async fn releases(view: &View, forces: &Forces) -> Result<RecordBatch
     let mut rows = Vec::new();
     let numbers = release::numbers(&view.lake).await?;
     for number in numbers.into_iter().filter(|n| *n <= view.manifest.release) {
-        let manifest = release::manifest(&view.lake, number).await?;
+        let manifest = release::published(&view.lake, number).await?;
         for (force, status) in manifest.forces.iter().filter(|(force, _)| forces.contains(force)) {
             rows.push(vec![
                 Cell::from(manifest.release),
