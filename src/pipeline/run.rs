@@ -140,7 +140,7 @@ pub async fn attempt(
     hub.state.begin_run(&new).await?;
     let stages = Stages { hub, run: &run, order, selected, report };
     let span = info_span!("run", muster.run = run, muster.pipeline = order.name);
-    let ended = order.limits.run(stages.all()).instrument(span).await;
+    let ended = order.limits.run(Box::pin(stages.all())).instrument(span).await;
     match &ended {
         Ok(done) => {
             let outcome = match done.outcome {
