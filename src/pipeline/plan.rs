@@ -73,7 +73,7 @@ pub(super) fn model_named<'a>(project: &'a Project, name: &str) -> Result<&'a Mo
 fn add_upstream(hub: &Hub, table: &str, selected: &mut BTreeSet<String>) {
     let Some(model) = hub.project.models.iter().find(|model| model.table() == table) else { return };
     if selected.insert(model.table()) {
-        model.reads.iter().for_each(|read| add_upstream(hub, read, selected));
+        model.looks_into().iter().for_each(|table| add_upstream(hub, table, selected));
     }
 }
 

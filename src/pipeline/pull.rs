@@ -168,7 +168,8 @@ impl Pull<'_> {
             Ok(mut session) => {
                 for contract in contracts {
                     let started_at = Utc::now();
-                    let pulled = self.limits.step(entity::pull(self, source, contract, &mut session)).await;
+                    let pulled =
+                        self.limits.step(Box::pin(entity::pull(self, source, contract, &mut session))).await;
                     outcomes.push((*contract, started_at, pulled));
                 }
             }

@@ -140,7 +140,7 @@ async fn recorded(
     let pins = resumed.map(|resumed| resumed.pins).unwrap_or_default();
     let stages = Stages { hub, turn, epoch, run: &run, order, selected, pins, report };
     let span = info_span!("run", muster.run = run, muster.pipeline = order.name);
-    let ended = order.limits.run(stages.all()).instrument(span).await;
+    let ended = order.limits.run(Box::pin(stages.all())).instrument(span).await;
     match &ended {
         Ok(done) => {
             let outcome = match done.outcome {

@@ -196,7 +196,8 @@ fn build(root: &mut Section<'_>, models: &[Model]) -> Vec<String> {
             unknown_model(root, &pattern, &tables);
         }
     }
-    let reads = models.iter().map(|model| (model.table(), model.reads.clone())).collect();
+    let reads =
+        models.iter().map(|model| (model.table(), model.looks_into().into_iter().collect())).collect();
     let needed = |table: &&String| wanted.iter().any(|from| graph::reaches(&reads, from, table));
     let needed: Vec<String> = tables.iter().filter(needed).cloned().collect();
     if needed.len() == tables.len() { Vec::new() } else { needed }

@@ -241,3 +241,19 @@ async fn one_pull_at_a_time() {
     assert_eq!(teller.loads().await.len(), 1, "whoever came second landed nothing");
     assert_eq!(till().table(), "raw/beds/beds_till/payment");
 }
+
+#[tokio::test]
+async fn a_period_of_the_past_is_read_again_and_deletes_nothing() {
+    let teller = Story::Cursor.begin().await;
+    teller.agree(CURSOR, COLUMNS);
+    teller.sql("insert into PAYMENT values (1,1,'a',1), (2,1,'b',2), (3,1,'c',3), (4,1,'d',9)").await;
+    teller.pulled(Wish::default()).await.unwrap();
+    // All of this happens further back than the lag reaches.
+    teller.sql("update PAYMENT set PAYEE = 'B' where ID = 2; delete from PAYMENT where ID = 3").await;
+    teller.sql("insert into PAYMENT values (5,1,'e',3), (6,1,'f',1), (7,1,'g',null)").await;
+    let between = || Wish { between: Some(("2".into(), "3".into())), ..Wish::default() };
+    let load = teller.pulled(between()).await.unwrap();
+    assert_eq!((counts(&load), load.received_rows, load.whole), ([1, 1, 0, 0], 2, false));
+    assert_eq!(load.high.as_deref(), Some("9"), "the next pull goes on where the last one ended");
+    assert!(teller.pulled(between()).await.is_none());
+}

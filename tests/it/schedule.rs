@@ -417,3 +417,21 @@ async fn metrics_are_scraped_without_a_name() {
     }
     assert!(get("/").await.starts_with("HTTP/1.1 404"));
 }
+
+#[tokio::test]
+async fn a_pipeline_builds_what_it_names_and_what_that_needs() {
+    let project = TestProject::new().await;
+    let pipeline = |build: &str| format!("description = \"Some.\"\nsources = [\"*\"]\nbuild = [{build}]\n");
+    project.write("pipelines/some.toml", &pipeline("\"marts.strength\""));
+    project.write("pipelines/all.toml", &pipeline("\"*\""));
+    let hub = project.open().await;
+    assert!(hub.project.pipelines["all"].build.is_empty(), "all of them");
+    // What it reads, what that reads, and what their checks look up.
+    let some = &hub.project.pipelines["some"];
+    assert_eq!(some.build, ["conformed.person", "conformed.employment", "marts.strength"]);
+    let report = run::run(&hub, some, &|_| {}).await.unwrap();
+    assert_eq!(report.outcome, run::Outcome::Succeeded);
+    let built = "select distinct name from hub.steps where kind = 'build'";
+    let built = ask(&hub, &Principal::operator(), None, built).await;
+    assert!(built.contains("marts.strength") && !built.contains("marts.spend"), "{built}");
+}

@@ -33,7 +33,7 @@ async fn watch_ages(hub: &Hub) {
 
 async fn turn(hub: &Hub, pipeline: &Pipeline, slot: Slot) -> Turn {
     let order = Order { slot: Some(slot), ..Order::of(pipeline) };
-    match Box::pin(run::attempt(hub, &order, &|_| {})).await.transpose() {
+    match run::attempt(hub, &order, &|_| {}).await.transpose() {
         None => Turn::Busy,
         Some(ended) => Turn::Over(notice(pipeline, slot, ended)),
     }
