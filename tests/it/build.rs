@@ -98,10 +98,10 @@ async fn the_sql_that_runs_names_its_sources_and_versions() {
     release(&hub).await;
     let script = preview::sql(&hub, "conformed.absence", "beds").await.unwrap();
     for expected in [
-        "create view staging.absence as\n-- beds_itrent: connectors/itrent/staging/absence.sql",
+        "create view staging.absence as\n-- beds_itrent: built-in/connectors/itrent/staging/absence.sql",
         "-- raw.absence: raw/beds/beds_itrent/absence, version ",
         "select *, 'beds_itrent' as source, 'beds' as force from (",
-        "-- conformed.absence: sql/conformed/absence.sql",
+        "-- conformed.absence: built-in/sql/conformed/absence.sql",
     ] {
         assert!(script.contains(expected), "{expected}\n{script}");
     }
