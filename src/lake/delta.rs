@@ -6,22 +6,15 @@
 
 pub use super::data::DataFile;
 
-use super::data::{
-    FILE_BYTES, WRITE_ROWS, add_action, data_file, difference, replacement, writer_properties,
-};
+use super::data::{FILE_BYTES, add_action, difference, replacement};
 use crate::error::{Error, Result};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::arrow::record_batch::RecordBatch;
-use deltalake_core::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake_core::kernel::{Action, MetadataExt, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
-use futures::{Stream, StreamExt};
 use object_store::ObjectStore;
-use object_store::prefix::PrefixStore;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,11 +42,11 @@ pub struct Table {
     pub(super) name: String,
     pub(super) dir: PathBuf,
     /// The whole machine's files.
-    machine: Arc<dyn ObjectStore>,
+    pub(super) machine: Arc<dyn ObjectStore>,
     /// Serialises this process's writers; other processes meet in the commit's put-if-absent.
     writer: Arc<tokio::sync::Mutex<()>>,
     /// Whether it is partitioned by force, once that is known, and the table as it was then.
-    made: Arc<OnceCell<(bool, DeltaTable)>>,
+    pub(super) made: Arc<OnceCell<(bool, DeltaTable)>>,
 }
 
 /// A table as of one version: immutable, cheap to share.
@@ -151,67 +144,6 @@ impl Table {
         }
     }
 
-    /// Writes `rows` to new Parquet files under the partition of `force` (`None`: no partition).
-    /// The files belong to no version until they are committed. `schema` is the table's, without
-    /// the partition column; the table is made when it does not exist. Zero rows make no file.
-    pub async fn write<S, E>(
-        &self,
-        schema: &SchemaRef,
-        force: Option<&str>,
-        mut rows: S,
-    ) -> Result<Vec<DataFile>>
-    where
-        S: Stream<Item = std::result::Result<RecordBatch, E>> + Unpin,
-        Error: From<E>,
-    {
-        let table = self.writable(schema, force.is_some()).await?;
-        let snapshot = table.snapshot().map_err(|e| self.failed("write", e))?;
-        let root = Arc::new(PrefixStore::new(Arc::clone(&self.machine), self.path()?));
-        let prefix = force.map(|f| format!("{FORCE}={f}"));
-        let store: Arc<dyn ObjectStore> = match &prefix {
-            Some(prefix) => Arc::new(PrefixStore::new(root, prefix.as_str())),
-            None => root,
-        };
-        let config = WriterConfig::new(
-            Arc::clone(schema),
-            Vec::new(),
-            Some(writer_properties(schema)?),
-            Some(FILE_BYTES),
-            Some(WRITE_ROWS),
-            snapshot.table_config().num_indexed_cols(),
-            None,
-        );
-        let mut writer = DeltaWriter::new(store, config);
-        while let Some(batch) = rows.next().await {
-            let written = match batch {
-                Ok(batch) => writer.write(&batch).await.map_err(|e| self.failed("write", e)),
-                Err(e) => Err(Error::from(e)),
-            };
-            if let Err(error) = written {
-                // Half-written files stay invisible either way; the first error is the one to report.
-                writer.abort().await.ok();
-                return Err(error);
-            }
-        }
-        let adds = writer.close().await.map_err(|e| self.failed("write", e))?;
-        Ok(adds.into_iter().map(|add| data_file(add, prefix.as_deref(), force)).collect())
-    }
-
-    /// Makes sure that the table exists and has this scope: once, because a table keeps its scope for
-    /// life, and opening it for every force would cost more than the writing of a small force.
-    async fn writable(&self, schema: &SchemaRef, by_force: bool) -> Result<&DeltaTable> {
-        let make = || async { Ok::<_, Error>((by_force, self.ensure(schema, by_force).await?)) };
-        match self.made.get_or_try_init(make).await? {
-            (made, table) if *made == by_force => Ok(table),
-            _ => Err(self.of_other_scope()),
-        }
-    }
-
-    /// The table's folder among the machine's files.
-    fn path(&self) -> Result<object_store::path::Path> {
-        object_store::path::Path::from_absolute_path(&self.dir).map_err(|e| self.failed("write", e))
-    }
-
     /// Commits `change` as one new version and returns its number. A transaction number that has
     /// been committed before is not committed again: the newest version is returned. When another
     /// process commits meanwhile, the change is made again over what that one left.
@@ -297,7 +229,7 @@ impl Table {
     }
 
     /// Opens the table, making it with the hub's properties when it does not exist.
-    async fn ensure(&self, schema: &SchemaRef, by_force: bool) -> Result<DeltaTable> {
+    pub(super) async fn ensure(&self, schema: &SchemaRef, by_force: bool) -> Result<DeltaTable> {
         if let Some(table) = self.open(None).await? {
             return self.partitioned_alike(table, by_force);
         }
@@ -329,7 +261,7 @@ impl Table {
         }
     }
 
-    fn of_other_scope(&self) -> Error {
+    pub(super) fn of_other_scope(&self) -> Error {
         Error::lake("the table was made for the other scope (force or hub)")
             .at(&self.name)
             .hint("give the model another name: a table keeps its scope for life")

@@ -12,6 +12,7 @@ pub mod life;
 mod log;
 pub mod raw;
 pub mod snapshot;
+mod write;
 
 use crate::error::{Error, Result};
 use delta::{Table, Version};

@@ -270,7 +270,7 @@ fn fresh(age: Duration, newest: Option<Newest>, survey: &Survey, facts: &Facts) 
         secs if secs % 86_400 == 0 => format!("a value at most {} days old", secs / 86_400),
         _ => format!("a value at most {} old", humantime::format_duration(age)),
     };
-    Ok(is_old.then(|| Verdict { expected, found }))
+    Ok(is_old.then_some(Verdict { expected, found }))
 }
 
 async fn reconcile(context: &SessionContext, model: &Model, check: &Check) -> Result<Option<Verdict>> {

@@ -23,7 +23,10 @@ pub struct Replayed {
 /// Checks the quarantined rows of an entity against its contract as it is now, and lands those that
 /// keep it. Reads nothing but the lake: the rows as received, or the files that are kept.
 pub async fn replay(hub: &Hub, source: &Source, contract: &Contract) -> Result<Replayed> {
-    let _turn = Turn::take(hub).await?;
+    Turn::alone(hub, replayed(hub, source, contract)).await
+}
+
+async fn replayed(hub: &Hub, source: &Source, contract: &Contract) -> Result<Replayed> {
     let place = place(source, contract);
     let mut by_load: BTreeMap<(i64, Option<String>), Vec<Damaged>> = BTreeMap::new();
     for row in landing::damaged(&hub.lake, &place).await? {

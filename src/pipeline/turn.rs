@@ -76,6 +76,18 @@ impl Turn {
         }
     }
 
+    /// Does `work` in a turn during which nobody else can be writing, then gives the turn back.
+    pub(super) async fn alone<T>(hub: &Hub, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let turn = Self::take(hub).await?;
+        let done = match turn.is_alone() {
+            true => work.await,
+            false => Err(busy(hub, None)),
+        };
+        let given_back = turn.end().await;
+        let done = done?;
+        given_back.map(|()| done)
+    }
+
     /// Which acquisition of the lease this is.
     pub(super) fn epoch(&self) -> u64 {
         self.lease.epoch

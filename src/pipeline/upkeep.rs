@@ -10,7 +10,10 @@ use chrono::Utc;
 /// Gives up the releases that the project's rules no longer keep and deletes what only they need;
 /// says what was done. A dry run says what would be done and does nothing.
 pub async fn vacuum(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
-    let _turn = Turn::take(hub).await?;
+    Turn::alone(hub, vacuumed(hub, by, dry_run)).await
+}
+
+async fn vacuumed(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
     let plan = keep::plan(&hub.lake, &hub.project.keep, by, Utc::now()).await?;
     if dry_run || plan.vacuum.is_empty() {
         return Ok(plan.vacuum);
@@ -30,7 +33,10 @@ pub async fn vacuum(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
 /// Rewrites the small files of every table that has many, or of `table` (`raw/beds/beds_hr/post`,
 /// `conformed.person`) alone; says which tables were rewritten.
 pub async fn compact(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Compacted)>> {
-    let _turn = Turn::take(hub).await?;
+    Turn::alone(hub, compacted(hub, table)).await
+}
+
+async fn compacted(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Compacted)>> {
     let mut tables = hub.lake.tables_below("")?;
     if let Some(wanted) = table {
         let path = wanted.replace('.', "/");

@@ -106,7 +106,8 @@ async fn every_slot_once(states: [&State; 2], start: &str, seed: u64) {
             latest = latest.max(shown);
         }
         let (one, two) = tokio::join!(a.look(&pipeline), b.look(&pipeline));
-        (one.unwrap(), two.unwrap());
+        one.unwrap();
+        two.unwrap();
     }
     let ran = ran.into_inner();
     let once: BTreeSet<Slot> = ran.iter().copied().collect();
