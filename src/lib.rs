@@ -19,6 +19,7 @@
 //! - [`hub`]: an open project
 //! - [`lake`], [`engine`], [`state`], [`policy`]: what the rooms stand on
 //! - [`pipeline`]: the only module that knows the order of the rooms
+//! - [`slt`]: runs the tests that lie beside mappings and models
 //! - [`cli`]: the only module that prints
 //! - [`demo`]: a generated estate of three forces to try all of it on
 //!
@@ -44,5 +45,6 @@ pub mod policy;
 pub mod project;
 pub mod release;
 pub mod serve;
+pub mod slt;
 pub mod state;
 pub mod telemetry;

@@ -14,6 +14,7 @@ pub mod run;
 pub mod runs;
 pub mod serve;
 pub mod status;
+pub mod test;
 pub mod user;
 pub mod vacuum;
 
@@ -36,6 +37,8 @@ pub struct Cli {
 enum Command {
     /// Check every definition of the project; exit code 2 when something is wrong.
     Check(check::Args),
+    /// Run the .slt files beside mappings and models; exit code 1 when one fails.
+    Test(test::Args),
     /// Write a commented starter project.
     Init(init::Args),
     /// Generate three forces' systems, consolidate them and serve the result.
@@ -81,6 +84,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
     let project = cli.project;
     match cli.command {
         Command::Check(args) => check::run(&project, args).await,
+        Command::Test(args) => test::run(&project, args).await,
         Command::Init(args) => init::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Pull(args) => pull::pull(&project, args).await,

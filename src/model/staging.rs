@@ -101,7 +101,7 @@ pub fn register(context: &SessionContext, name: &str, schema: Arc<dyn SchemaProv
 }
 
 /// The columns of raw that a mapping may read.
-fn raw_columns(contract: &Contract) -> Schema {
+pub(crate) fn raw_columns(contract: &Contract) -> Schema {
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let mut fields = vec![
         Field::new("_load", DataType::Int64, true),

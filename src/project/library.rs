@@ -7,7 +7,10 @@ use include_dir::{Dir, DirEntry, include_dir};
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::Path;
 
-static BUILT_IN: [(&str, Dir<'_>); 3] = [
+/// What stands before the path of a file that is built in, wherever it is shown.
+pub const BUILT_IN: &str = "built-in/";
+
+static FOLDERS: [(&str, Dir<'_>); 3] = [
     ("connectors", include_dir!("$CARGO_MANIFEST_DIR/connectors")),
     ("pipelines", include_dir!("$CARGO_MANIFEST_DIR/pipelines")),
     ("sql", include_dir!("$CARGO_MANIFEST_DIR/sql")),
@@ -22,10 +25,19 @@ pub struct Library {
 /// The connectors, pipelines and SQL that travel inside the program.
 pub fn builtin() -> Library {
     let mut library = Library::default();
-    for (folder, dir) in &BUILT_IN {
+    for (folder, dir) in &FOLDERS {
         library.embed(folder, dir);
     }
     library
+}
+
+/// Writes the built-in library to the folder `to`, tests and fixtures included.
+pub fn lay_out_builtin(to: &Path) -> std::io::Result<()> {
+    for (folder, dir) in &FOLDERS {
+        std::fs::create_dir_all(to.join(folder))?;
+        dir.extract(to.join(folder))?;
+    }
+    Ok(())
 }
 
 impl Library {
@@ -47,7 +59,7 @@ impl Library {
     /// Reads the definition files below `dir`.
     pub(super) fn read(dir: &Path, found: &Found) -> Self {
         let mut library = Self::default();
-        for (folder, _) in &BUILT_IN {
+        for (folder, _) in &FOLDERS {
             library.walk(&dir.join(folder), folder, found);
         }
         library
@@ -60,7 +72,7 @@ impl Library {
                 DirEntry::File(file) => {
                     let path = format!("{folder}/{}", file.path().display()).replace('\\', "/");
                     if let (true, Some(text)) = (is_definition(&path), file.contents_utf8()) {
-                        self.files.insert(path.clone(), Doc::new(format!("built-in/{path}"), text));
+                        self.files.insert(path.clone(), Doc::new(format!("{BUILT_IN}{path}"), text));
                     }
                 }
             }

@@ -23,7 +23,7 @@ mod secret;
 mod source;
 mod tables;
 
-pub use library::{Library, builtin};
+pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
@@ -42,11 +42,12 @@ use url::Url;
 pub const FILE: &str = "muster.toml";
 
 /// The files of the project that `muster init` writes, by path.
-pub const STARTER: [(&str, &str); 4] = [
+pub const STARTER: [(&str, &str); 5] = [
     (FILE, include_str!("starter/muster.toml")),
     (".gitignore", include_str!("starter/gitignore")),
     ("pipelines/nightly.toml", include_str!("starter/nightly.toml")),
     ("sql/marts/leavers.sql", include_str!("starter/leavers.sql")),
+    ("sql/marts/leavers.slt", include_str!("starter/leavers.slt")),
 ];
 
 /// Reads and checks the project in `dir`, with the built-in library behind it.

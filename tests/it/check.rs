@@ -13,7 +13,7 @@ fn broken() -> Problems {
     load_with(&dir, &Library::empty()).expect_err("the project is wrong")
 }
 
-fn muster(args: &[&str]) -> Output {
+pub(crate) fn muster(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_muster")).args(args).output().unwrap()
 }
 

@@ -24,6 +24,7 @@ mod pull;
 mod pulled;
 mod release;
 mod schedule;
+mod slt;
 mod state;
 mod store;
 mod support;

@@ -42,6 +42,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("project", &["connector", "engine", "model", "policy", "release"]),
     ("release", &["lake"]),
     ("serve", &["engine", "hub", "policy", "project", "release", "state", "telemetry"]),
+    ("slt", &["connector", "engine", "model", "project"]),
     ("state", &["project", "telemetry"]),
     ("telemetry", &[]),
 ];

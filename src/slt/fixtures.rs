@@ -1,0 +1,81 @@
+//! A connector's fixtures as raw would hold them: read by the connector, by its contract.
+
+use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout};
+use crate::connector::{self, Listed, Offer, SourceFile};
+use crate::error::{Error, Result};
+use crate::model::staging::raw_columns;
+use crate::project::{Access, Address, Source};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, new_null_array};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::record_batch::RecordBatch;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The good rows of the fixture of one entity; none if there is no such file.
+pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let source = Source {
+        name: "fixtures".into(),
+        force: "test".into(),
+        system: contract.system.clone(),
+        address: Address::Folder(folder.to_path_buf()),
+        access: Access::default(),
+    };
+    let contract = Contract { file: Some(layout(contract)), ..contract.clone() };
+    let schema = Arc::new(raw_columns(&contract));
+    let Offer::Files { ready, .. } = connector::open(&source).await?.offers(&contract).await? else {
+        return Err(Error::internal("a folder that offers tables"));
+    };
+    let mut rows = Vec::new();
+    for Listed { name, tag, .. } in ready {
+        let path = folder.join(&name);
+        let file = SourceFile { name, tag, sha256: String::new(), path };
+        let mut extract = connector::read_file(&source, &contract, &file)?;
+        while let Some(batch) = extract.next().await {
+            rows.push(raw(&batch?, &schema)?);
+        }
+    }
+    Ok((schema, rows))
+}
+
+/// The layout of a fixture: that of the entity's files, or plain CSV if it only has a table. It is
+/// named after its entity, not as the vendor names files, and nobody is still writing to it.
+fn layout(contract: &Contract) -> FileLayout {
+    let plain = || FileLayout {
+        matching: String::new(),
+        format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
+        encoding: Encoding::Utf8,
+        trailer: None,
+        order: None,
+        settle: Duration::ZERO,
+        done: None,
+    };
+    FileLayout {
+        matching: format!("{}.*", contract.entity),
+        order: None,
+        settle: Duration::ZERO,
+        done: None,
+        ..contract.file.clone().unwrap_or_else(plain)
+    }
+}
+
+/// The good rows of `batch` with the columns of raw; they were landed by load 1, at no time.
+fn raw(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let failed = |e: ArrowError| Error::internal("the rows of a fixture do not fit raw").because(e);
+    let errors = batch.column_by_name("_errors").and_then(|column| column.as_list_opt::<i32>());
+    let errors = errors.ok_or_else(|| Error::internal("an extract without reasons"))?;
+    let good: BooleanArray = (0..batch.num_rows()).map(|row| Some(errors.value_length(row) == 0)).collect();
+    let batch = filter_record_batch(batch, &good).map_err(failed)?;
+    let column = |name: &str| -> Option<ArrayRef> {
+        match name {
+            "_load" => Some(Arc::new(Int64Array::from(vec![1; batch.num_rows()]))),
+            name => batch.column_by_name(name).map(Arc::clone),
+        }
+    };
+    let columns = schema.fields().iter().map(|field| {
+        column(field.name()).unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(failed)
+}
