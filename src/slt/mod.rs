@@ -121,7 +121,11 @@ fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
+        // Some errors repeat their cause word for word.
+        let words = inner.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(&format!(": {words}"));
+        }
         cause = inner.source();
     }
     match error.advice() {
