@@ -23,7 +23,7 @@ pub struct Replayed {
 /// Checks the quarantined rows of an entity against its contract as it is now, and lands those that
 /// keep it. Reads nothing but the lake: the rows as received, or the files that are kept.
 pub async fn replay(hub: &Hub, source: &Source, contract: &Contract) -> Result<Replayed> {
-    Turn::alone(hub, replayed(hub, source, contract)).await
+    Turn::alone(hub, Box::pin(replayed(hub, source, contract))).await
 }
 
 async fn replayed(hub: &Hub, source: &Source, contract: &Contract) -> Result<Replayed> {

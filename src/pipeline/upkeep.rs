@@ -10,7 +10,7 @@ use chrono::Utc;
 /// Gives up the releases that the project's rules no longer keep and deletes what only they need;
 /// says what was done. A dry run says what would be done and does nothing.
 pub async fn vacuum(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
-    Turn::alone(hub, vacuumed(hub, by, dry_run)).await
+    Turn::alone(hub, Box::pin(vacuumed(hub, by, dry_run))).await
 }
 
 async fn vacuumed(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
@@ -33,7 +33,7 @@ async fn vacuumed(hub: &Hub, by: &str, dry_run: bool) -> Result<Vacuum> {
 /// Rewrites the small files of every table that has many, or of `table` (`raw/beds/beds_hr/post`,
 /// `conformed.person`) alone; says which tables were rewritten.
 pub async fn compact(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Compacted)>> {
-    Turn::alone(hub, compacted(hub, table)).await
+    Turn::alone(hub, Box::pin(compacted(hub, table))).await
 }
 
 async fn compacted(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Compacted)>> {
