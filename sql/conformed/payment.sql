@@ -53,9 +53,9 @@ select
     is_void,
     is_comparable
     and lag(is_comparable, 1, false) over sorted
-    and lag(supplier_id) over sorted is not distinct from supplier_id
-    and lag(supplier_reference) over sorted is not distinct from supplier_reference
-    and lag(amount) over sorted is not distinct from amount as is_duplicate,
+    and (lag(supplier_id) over sorted is not distinct from supplier_id)
+    and (lag(supplier_reference) over sorted is not distinct from supplier_reference)
+    and (lag(amount) over sorted is not distinct from amount) as is_duplicate,
     source
 from referenced
 -- A repeat stands right behind what it repeats. One window over all rows: most payments have no
