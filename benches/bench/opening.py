@@ -3,7 +3,6 @@ and by the instant at which it was current."""
 
 import datetime
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,16 +44,17 @@ def run(data: Data) -> Block:
 
 
 def release(estate: Estate, folder: Path) -> list[str]:
-    """Makes the lake if it is not there; what the first two releases answer, which differ."""
+    """Makes what is not there of the lake; what the first two releases answer, which differ."""
     kept = folder / "answers.json"
     if not kept.exists():
-        say(f"making a lake of {RELEASES:,} releases")
-        shutil.rmtree(folder, ignore_errors=True)
-        estate.project(folder, 1)
+        if not (folder / "muster.toml").exists():
+            estate.project(folder, 1)
+            (folder / LIST).parent.mkdir(parents=True)
         texts = [(CODE / LIST).read_text(encoding="utf-8")]
         texts.append(texts[0].replace(LINE, ""))
-        (folder / LIST).parent.mkdir(parents=True)
-        for number in range(RELEASES):
+        made = len(list((folder / "lake" / "releases").glob("*.json")))
+        say(f"making releases {made + 1:,} to {RELEASES:,}")
+        for number in range(made, RELEASES):
             (folder / LIST).write_text(texts[number % 2], encoding="utf-8")
             muster(folder, "build")
         kept.write_text(json.dumps([answer(folder, ["--release", number]) for number in ("1", "2")]))
