@@ -8,14 +8,15 @@ import shutil
 import signal
 import sys
 
-from bench import build, extract, files, incremental, limits
+from bench import build, extract, files, incremental, limits, opening
 from bench.contest import REPEATS
 from bench.data import Data
 
 LEAST_REPEATS = 5
-SUITES = {"limits": limits, "extract": extract, "files": files, "incremental": incremental, "build": build}
+SUITES = {"limits": limits, "extract": extract, "files": files, "incremental": incremental, "build": build,
+          "opening": opening}
 # These need no generated data but their own.
-OWN_DATA = {"build"}
+OWN_DATA = {"build", "opening"}
 
 
 def main(names: list[str]) -> int:

@@ -21,6 +21,7 @@ LEAST_REPEATS = 3
 ALL_FORCES = (1, 2, 4, 8, 16, 43)
 FORCES = tuple(int(number) for number in os.environ.get("FORCES", "").split(",") if number) or ALL_FORCES
 STAFF = 8000
+CHANGES = tuple(float(number) / 100 for number in os.environ.get("CHANGES", "").split(",") if number)
 
 # The share of rows that change before a build; nothing is there before the first.
 SPREAD = {"full": None, "0 %": 0.0, "0.1 %": 0.001, "1 %": 0.01, "10 %": 0.1, "100 %": 1.0}
@@ -44,7 +45,7 @@ class Size:
 
 def run(data: Data) -> Block:
     """The measurement and what it says."""
-    block = Block("build", complete=FORCES == ALL_FORCES)
+    block = Block("build", complete=FORCES == ALL_FORCES and not CHANGES)
     staff = max(200, round(STAFF * data.scale))
     estate = Estate.at(data.folder.parent / f"estate-{staff}", max(FORCES), staff)
     sizes = []
@@ -82,14 +83,14 @@ class Run:
 
     def take_turns(self, step: str, project: Estate, dbt: Project) -> None:
         """Everybody builds what there is now."""
-        dbt.write()
         # The nightly run does not parse a project that has not changed: neither does this one.
-        prepared(dbt, "parse")
+        if dbt.write():
+            prepared(dbt, "parse")
         self.timed(step, MUSTERS, build(project.folder), dbt)
         self.timed(step, WITH_TESTS, command(dbt, "build"), dbt)
         self.same(step, WITH_TESTS, project, dbt)
-        self.timed(step, WITHOUT, command(dbt, "run"), dbt)
         if step == "full":
+            self.timed(step, WITHOUT, command(dbt, "run"), dbt)
             self.keep_models(project)
             script = [sys.executable, PEERS / "with_duckdb_models.py", dbt.folder, dbt.out, "checks"]
             sample = self.timed(step, ALONE, script, dbt)
@@ -128,23 +129,27 @@ class Run:
 def repeat(run: Run) -> None:
     """Every step once: changes all over the estate one after the other, then, from the start, gathered ones."""
     project, dbt = run.fresh()
-    for step, share in SPREAD.items():
+    for step, share in wanted(SPREAD):
         if share:
             project.change(share, gathered=False)
         run.take_turns(step, project, dbt)
-    if run.size.forces == 1:
+    if run.size.forces == 1 or not wanted(GATHERED):
         return
     project, dbt = run.fresh()
     measured(build(project.folder), {}, TIMEOUT_SECS)
-    for step, share in GATHERED.items():
+    for step, share in wanted(GATHERED):
         project.change(share, gathered=True)
         run.take_turns(step, project, dbt)
 
 
+def wanted(steps: dict[str, float | None]) -> list[tuple[str, float | None]]:
+    """Those that are to be measured; the full build always is."""
+    return [(step, share) for step, share in steps.items() if share is None or not CHANGES or share in CHANGES]
+
+
 def build(folder: Path) -> list:
     """Muster's command that builds and releases, and pulls nothing."""
-    has_build = subprocess.run([MUSTER, "build", "--help"], capture_output=True).returncode == 0
-    return [MUSTER, "--project", folder, *(["build"] if has_build else ["run", "build"])]
+    return [MUSTER, "--project", folder, "build"]
 
 
 def command(dbt: Project, word: str) -> list:

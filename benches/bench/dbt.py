@@ -50,8 +50,10 @@ class Project:
         each = "*__" if self.for_each and model.scope == "force" else ""
         return f"{self.out}/{each}{model.layer}_{model.name}.parquet"
 
-    def write(self) -> None:
-        """Writes the project; what dbt has parsed stays, as it would from one night to the next."""
+    def write(self) -> bool:
+        """Writes the project, and whether it is another than before; what dbt has parsed stays, as it would from one
+        night to the next."""
+        before = self.texts()
         self.out.mkdir(parents=True, exist_ok=True)
         self.file("dbt_project.yml", PROJECT.format(options=json.dumps(OPTIONS)))
         self.file("profiles.yml", PROFILE.format(out=self.out, settings=json.dumps(SETTINGS)))
@@ -67,6 +69,12 @@ class Project:
         for model in models():
             if model.scope == "hub":
                 self.model(model, None, forces)
+        return self.texts() != before
+
+    def texts(self) -> dict[Path, str]:
+        """What dbt parses."""
+        parsed = [path for folder in ("models", "tests") for path in (self.folder / folder).rglob("*.sql")]
+        return {path: path.read_text(encoding="utf-8") for path in parsed}
 
     def staging(self, force: str | None) -> None:
         """Every staging table: the union of its mappings, each over all sources of its system."""

@@ -116,7 +116,7 @@ def manifest(folder: Path) -> dict:
 
 
 def write(folder: Path, forces: list[str], known) -> None:
-    """`muster.toml` for `forces`, after the sources of the demo's three, and a pipeline that pulls nothing."""
+    """`muster.toml` for `forces`, after the sources of the demo's three."""
     lines = ["[hub]", 'name = "Benchmark"', 'lake = "lake"', 'state = "sqlite:state.db"']
     for number, force in enumerate(forces):
         lines += ["", f"[forces.{force}]", f'name = "{force}"']
@@ -125,8 +125,7 @@ def write(folder: Path, forces: list[str], known) -> None:
                 address = source["address"].replace(f"systems/{source['force']}/", f"systems/{force}/")
                 lines += ["", f"[sources.{force}_{source['system']}]", f'force = "{force}"',
                           f'system = "{source["system"]}"', f'address = "{address}"']
-    (folder / "pipelines").mkdir(parents=True, exist_ok=True)
-    (folder / "pipelines" / "build.toml").write_text('description = "Pulls nothing and builds."\nsources = []\n')
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "muster.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -144,7 +144,8 @@ def selected(query: exp.Select, keys: list[str], known: set[str]) -> bool:
     if query.args.get("group"):
         query.group_by(*columns, dialect="duckdb", copy=False)
     for window in query.find_all(exp.Window):
-        if window.find_ancestor(exp.Select) is query:
+        # One that only names a window gets the keys from that window's own words.
+        if window.find_ancestor(exp.Select) is query and not window.alias:
             first = [exp.maybe_parse(column, dialect="duckdb") for column in columns]
             window.set("partition_by", first + (window.args.get("partition_by") or []))
     return True
