@@ -50,10 +50,12 @@ impl Turn {
     pub(super) async fn ask(hub: &Hub) -> Result<Asked> {
         let lock = lock(hub)?;
         let holder = format!("process {} at {}", std::process::id(), hostname());
-        let claim = match &lock {
+        let claim = match (&lock, hub.state.is_local()) {
             // Whoever had the lease on this machine is dead, and nobody elsewhere uses this database.
-            Some(_) if hub.state.is_local() => Claim::Held(hub.state.seize(LEASE, &holder, ttl()).await?),
-            _ => hub.state.acquire(LEASE, &holder, ttl()).await?,
+            (Some(_), true) => hub.state.seize(LEASE, &holder, ttl()).await?,
+            // Whoever has the lock is at work, about to seize the lease, or asleep.
+            (None, true) => hub.state.take_over(LEASE, &holder, ttl()).await?,
+            (_, false) => hub.state.acquire(LEASE, &holder, ttl()).await?,
         };
         let lease = match claim {
             Claim::Held(lease) => lease,

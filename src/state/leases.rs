@@ -45,7 +45,16 @@ const ACQUIRE: &str = "insert into leases (name, epoch, holder, until, took_over
 const HOLDER: &str = "select holder, until from leases where name = $1 and holder is not null";
 const RENEW: &str =
     "update leases set until = :now + $4 where name = $2 and epoch = $3 and holder is not null";
-const FREE: &str = "update leases set until = 0 where name = $1 and holder is not null";
+const SEIZE: &str = "insert into leases (name, epoch, holder, until, took_over) values ($2, 1, $3, :now + $4, 0) \
+     on conflict (name) do update set epoch = leases.epoch + 1, holder = excluded.holder, until = :now + $4, \
+     took_over = case when leases.holder is null then 0 else 1 end \
+     where leases.holder is null or leases.until <= :now or leases.holder not like '%, over a sleeper' \
+     returning epoch, took_over";
+const TAKE_OVER: &str = "update leases set epoch = epoch + 1, holder = $3, until = :now + $4, took_over = 1 \
+     where name = $2 and holder is not null and until <= :now returning epoch, took_over";
+
+/// What the name of a holder ends with who took over from a sleeper.
+const OVER_A_SLEEPER: &str = ", over a sleeper";
 const GIVE_BACK: &str = "update leases set holder = null where name = $1 and epoch = $2";
 
 impl State {
@@ -75,15 +84,32 @@ impl State {
         }
     }
 
-    /// Takes the lease `name` from whoever has it: for who knows that the holder is dead.
-    pub async fn seize(&self, name: &str, holder: &str, ttl: Duration) -> Result<Lease> {
-        let free = sqlx::query(FREE).bind(name);
-        free.execute(self.pool()).await.map_err(failed)?;
-        match self.acquire(name, holder, ttl).await? {
-            Claim::Held(lease) => Ok(lease),
-            Claim::Taken { by, .. } => Err(Error::internal(format!("the lease was taken by {by} meanwhile"))
-                .hint("run again when that one has ended")),
+    /// Takes the lease `name` from whoever has it: for who knows that its holder is dead. Only one
+    /// that was taken over from a sleeper, and is still renewed, stays where it is.
+    pub async fn seize(&self, name: &str, holder: &str, ttl: Duration) -> Result<Claim> {
+        self.claimed(SEIZE, name, holder, ttl).await
+    }
+
+    /// Takes the lease `name` over from a holder who let it expire; one that is free is not taken.
+    pub async fn take_over(&self, name: &str, holder: &str, ttl: Duration) -> Result<Claim> {
+        self.claimed(TAKE_OVER, name, &format!("{holder}{OVER_A_SLEEPER}"), ttl).await
+    }
+
+    async fn claimed(&self, sql: &'static str, name: &str, holder: &str, ttl: Duration) -> Result<Claim> {
+        let claim = self.timed(sql).bind(name).bind(holder).bind(micros(ttl));
+        if let Some(row) = self.returned(claim).await.map_err(failed)? {
+            let (epoch, took_over): (i64, i64) =
+                (row.try_get("epoch").map_err(failed)?, row.try_get("took_over").map_err(failed)?);
+            let (name, holder) = (name.to_string(), holder.to_string());
+            let (epoch, took_over) = (epoch.unsigned_abs(), took_over != 0);
+            return Ok(Claim::Held(Lease { name, holder, epoch, took_over }));
         }
+        let taken = sqlx::query(HOLDER).bind(name).fetch_optional(self.pool()).await.map_err(failed)?;
+        let Some(row) = taken else {
+            return Ok(Claim::Taken { by: "nobody any more".into(), until: Utc::now() });
+        };
+        let until = instant(row.try_get(1).map_err(failed)?);
+        Ok(Claim::Taken { by: row.try_get(0).map_err(failed)?, until })
     }
 
     /// Keeps `lease` for another `ttl` from now; `false`: it is lost, and what it protected must not
