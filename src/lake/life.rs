@@ -1,6 +1,6 @@
 //! The life of a table's files: which versions name them, and which nobody needs any more.
 
-use super::delta::{Table, Version};
+use super::delta::Table;
 use super::log;
 use crate::error::{Error, Result};
 use percent_encoding::percent_decode_str;
@@ -87,27 +87,25 @@ impl Table {
         Ok(())
     }
 
-    /// Deletes the files of an append-only table that none of its commits names: what a crash left.
-    /// For whoever holds the run's lock, because another writer's files look the same until they
-    /// are committed. `newest` is the table's newest version.
-    pub fn clear_orphans(&self, newest: Option<&Version>) -> Result<()> {
+    /// Deletes the files of an append-only table that were written before `before` and that none of
+    /// its commits names: what a crash left. For whoever knows that their writers are dead, because
+    /// a living writer's files look the same until they are committed.
+    pub fn clear_orphans(&self, before: SystemTime) -> Result<()> {
         let failed = |e: std::io::Error| self.failed("tidy", e);
-        let named: BTreeSet<&str> =
-            newest.iter().flat_map(|v| v.files.iter()).map(|file| file.path.as_str()).collect();
-        let commit = newest.map(|v| self.dir.join("_delta_log").join(format!("{:020}.json", v.number)));
+        let log = self.dir.join("_delta_log");
+        let newest = log::newest(&log).map_err(|e| self.failed("read", e))?;
+        let commit = newest.map(|number| log.join(format!("{number:020}.json")));
         let committed = commit.and_then(|commit| fs::metadata(commit).ok()?.modified().ok());
-        let mut left = unfinished(&self.dir).map_err(failed)?;
-        let mut orphans = Vec::new();
-        for (name, _, written) in data_files(&self.dir).map_err(failed)? {
-            // What a crash left is younger than what was committed before it: the files that a
-            // compaction has replaced need not be looked up in the whole log at every load.
-            if !named.contains(&*name) && committed.is_none_or(|at| written >= at) {
-                orphans.push(name);
-            }
-        }
-        if !orphans.is_empty() {
+        let mut left = unfinished(&self.dir, before).map_err(failed)?;
+        // What a crash left is younger than what was committed before it: the log need not be read
+        // for every file of every table at every pull.
+        let is_young = |written: SystemTime| committed.is_none_or(|at| written >= at);
+        let files = data_files(&self.dir).map_err(failed)?.into_iter();
+        let young = files.filter(|(_, _, written)| *written < before && is_young(*written));
+        let young: Vec<String> = young.map(|(name, ..)| name).collect();
+        if !young.is_empty() {
             let lives = self.lives()?;
-            left.extend(orphans.into_iter().filter(|name| !lives.contains_key(name)));
+            left.extend(young.into_iter().filter(|name| !lives.contains_key(name)));
         }
         for name in left {
             fs::remove_file(self.dir.join(&name)).map_err(failed)?;
@@ -151,9 +149,9 @@ fn decoded(path: &str) -> String {
     percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
-/// Files of a table and its log that were not written to their end. The store writes under a name
-/// with a `#` and renames: see `LocalFileSystem`.
-fn unfinished(dir: &Path) -> std::io::Result<Vec<String>> {
+/// Files of a table and its log that were begun before `before` and not written to their end. The
+/// store writes under a name with a `#` and renames: see `LocalFileSystem`.
+fn unfinished(dir: &Path, before: SystemTime) -> std::io::Result<Vec<String>> {
     let mut found = Vec::new();
     for folder in ["", "_delta_log/"] {
         let entries = match fs::read_dir(dir.join(folder)) {
@@ -161,8 +159,10 @@ fn unfinished(dir: &Path) -> std::io::Result<Vec<String>> {
             entries => entries?,
         };
         for entry in entries {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.contains(".parquet#") || name.contains(".json#") {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let unfinished = name.contains(".parquet#") || name.contains(".json#");
+            if unfinished && entry.metadata()?.modified()? < before {
                 found.push(format!("{folder}{name}"));
             }
         }

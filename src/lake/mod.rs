@@ -24,6 +24,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 use tokio::io::AsyncWriteExt;
 
 /// Opened versions, by table and number.
@@ -165,14 +166,23 @@ impl Lake {
         read.await.map_err(|e| Error::lake("the object could not be read").at(name).because(e))
     }
 
-    /// Deletes the folder `name` and what unfinished work left in it. For whoever holds the run's lock.
-    pub fn clear(&self, name: &str) -> Result<()> {
-        match std::fs::remove_dir_all(self.root.join(name)) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::lake("the folder could not be cleared").at(name).because(e))
+    /// Deletes the objects directly in the folder `name` that were last written before `before`. For
+    /// whoever knows that their writers are dead.
+    pub fn clear(&self, name: &str, before: SystemTime) -> Result<()> {
+        let cleared = || -> std::io::Result<()> {
+            let entries = match std::fs::read_dir(self.root.join(name)) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                if entry.metadata()?.modified()? < before {
+                    std::fs::remove_file(entry.path())?;
+                }
             }
-            Ok(()) | Err(_) => Ok(()),
-        }
+            Ok(())
+        };
+        cleared().map_err(|e| Error::lake("the folder could not be cleared").at(name).because(e))
     }
 
     /// The tables below a folder (empty: all of them) by their paths in the lake, sorted.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Keeps a file as received, byte for byte, before anything is said about it. The same bytes are
 /// kept once.
 pub async fn keep(lake: &Lake, place: &Place, file: &Listed, bytes: Bytes) -> Result<SourceFile> {
-    let incoming = format!("{}/{:032x}", incoming(place), rand::random::<u128>());
+    let incoming = format!("{}/{:032x}", incoming(&place.force, &place.source), rand::random::<u128>());
     let mut writer = lake.writer(&incoming);
     let sha256 = match copied(&mut writer, bytes).await {
         Ok(sha256) => sha256,
@@ -36,8 +36,8 @@ fn name(place: &Place, sha256: &str) -> String {
 }
 
 /// Where files of the source are while they arrive: what an unfinished pull left there is nobody's.
-pub(super) fn incoming(place: &Place) -> String {
-    format!("files/{}/{}/incoming", place.force, place.source)
+pub(super) fn incoming(force: &str, source: &str) -> String {
+    format!("files/{force}/{source}/incoming")
 }
 
 async fn copied(writer: &mut Writer, mut bytes: Bytes) -> Result<String> {

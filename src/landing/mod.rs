@@ -25,7 +25,7 @@ use diff::{Differ, Stamp};
 use fail::fail_point;
 use futures::stream;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How often a commit that failed is tried again before the load is given up.
 const COMMIT_RETRIES: usize = 2;
@@ -69,13 +69,11 @@ pub enum Landed {
 }
 
 /// Lands what `extract` brings. Nothing is written unless the extract reaches its end; the rows
-/// become visible in one commit. For whoever holds the run's lock: files that no commit names are
-/// taken for what a crash left behind.
+/// become visible in one commit.
 pub async fn land(lake: &Lake, task: Task<'_>, extract: Extract) -> Result<Landed> {
     let Task { place, contract, covers, file, .. } = task;
     let table = lake.table(&place.table());
     let open = table.version(None).await?;
-    table.clear_orphans(open.as_ref())?;
     let stamp = Stamp {
         schema: schema::raw_schema(contract, open.as_ref(), place)?,
         load: table.transaction(&place.table(), None).await?.unwrap_or(0) + 1,
@@ -257,9 +255,14 @@ impl Outcome {
     }
 }
 
-/// Deletes files that unfinished pulls of a source left half-received; for whoever holds the run's lock.
-pub fn tidy(lake: &Lake, place: &Place) -> Result<()> {
-    lake.clear(&keep::incoming(place))
+/// Deletes what unfinished pulls of a source left before `before`: files half received, and rows
+/// that were written and never committed. For whoever knows that those pulls are dead.
+pub fn tidy(lake: &Lake, force: &str, source: &str, before: SystemTime) -> Result<()> {
+    lake.clear(&keep::incoming(force, source), before)?;
+    for table in lake.tables_below(&format!("raw/{force}/{source}"))? {
+        lake.table(&table).clear_orphans(before)?;
+    }
+    Ok(())
 }
 
 /// Whether a file that is read in this mode shows all of the source, only itself, or changes.

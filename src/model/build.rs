@@ -93,11 +93,7 @@ impl Library {
         let scope = if job.force.is_some() { Scope::Force } else { Scope::Hub };
         let wanted = |m: &&Model| m.scope == scope && job.wanted.contains(&m.table());
         let models: Vec<&Model> = self.models.iter().filter(wanted).collect();
-        let context = self.context(job.partitions)?;
-        self.register_staging(&context, &job.sources, &models).await?;
-        for (name, content) in &job.kept {
-            register_content(&context, name, content)?;
-        }
+        let context = self.session(job, &models).await?;
         let mut built = Built::default();
         match self.run(&context, &models, job, &mut built).await {
             Ok(()) => Ok(built),
@@ -111,11 +107,7 @@ impl Library {
     /// Checks the wanted models of `job` again, on their tables among those that are kept.
     pub async fn recheck(&self, job: &Job) -> Result<Built> {
         let models: Vec<&Model> = self.models.iter().filter(|m| job.wanted.contains(&m.table())).collect();
-        let context = self.context(job.partitions)?;
-        self.register_staging(&context, &job.sources, &models).await?;
-        for (name, content) in &job.kept {
-            register_content(&context, name, content)?;
-        }
+        let context = self.session(job, &models).await?;
         let mut built = Built::default();
         self.check(&context, &models, job, &mut built).await?;
         Ok(built)
@@ -132,6 +124,16 @@ impl Library {
     pub async fn forget(&self, built: &Built) {
         self.discard(&built.tables).await;
         failures::discard(&self.lake, &built.failures).await;
+    }
+
+    /// A session with all that `models` read and that `job` does not build.
+    async fn session(&self, job: &Job, models: &[&Model]) -> Result<SessionContext> {
+        let context = self.context(job.partitions)?;
+        self.register_staging(&context, &job.sources, models).await?;
+        for (name, content) in &job.kept {
+            register_content(&context, name, content)?;
+        }
+        Ok(context)
     }
 
     /// A session with the code lists and empty layers.

@@ -4,7 +4,6 @@ use super::pull::{Pull, Wish};
 use crate::connector::contract::{Contract, Mode};
 use crate::connector::{self, Listed, Offer, Session, SourceFile, Span};
 use crate::error::Result;
-use crate::hub::Hub;
 use crate::lake::raw::{self, Load, Place};
 use crate::landing::{self, Covers, Landed, Task};
 use crate::project::Source;
@@ -49,12 +48,6 @@ pub(super) fn place(source: &Source, contract: &Contract) -> Place {
 fn landing_of(place: &Place) -> tracing::Span {
     let Place { force, source, entity } = place;
     info_span!("land", muster.force = force, muster.source = source, muster.entity = entity)
-}
-
-/// Deletes what unfinished pulls of the source left behind.
-pub(super) fn tidy(hub: &Hub, source: &Source) -> Result<()> {
-    let place = Place { force: source.force.clone(), source: source.name.clone(), entity: String::new() };
-    landing::tidy(&hub.lake, &place)
 }
 
 /// Lands what is news of an entity.

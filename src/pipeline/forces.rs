@@ -3,7 +3,7 @@
 use super::Event;
 use super::basis::{Bases, digest_of};
 use super::inputs::{self, Inputs};
-use super::plan::Todo;
+use super::plan::Work;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::model::build::{Built, Job, Library};
@@ -76,29 +76,30 @@ impl<'a> Building<'a> {
     pub(super) async fn forces(
         &self,
         bases: &BTreeMap<String, Bases>,
-        todo: BTreeMap<String, Todo>,
+        work: BTreeMap<String, Work>,
     ) -> Result<BTreeMap<String, Force>> {
-        let building = todo.values().filter(|todo| matches!(todo, Todo::Build(_))).count();
+        let building = work.values().filter(|work| matches!(work, Work::Build(_))).count();
         // One force has all cores to itself; many have one each, which spares them the exchange of
         // rows between streams.
         let partitions = (self.cores / building.clamp(1, self.parallel)).max(1);
         let none = Bases::new();
         let none = &none;
-        let work = todo.into_iter().map(|(force, todo)| async move {
-            let done = self.force(&force, bases.get(&force).unwrap_or(none), todo, partitions).await?;
+        let work = work.into_iter().map(|(force, work)| async move {
+            let done = self.force(&force, bases.get(&force).unwrap_or(none), work, partitions).await?;
             Ok((force, done))
         });
         stream::iter(work).buffer_unordered(self.parallel).collect::<Vec<_>>().await.into_iter().collect()
     }
 
-    async fn force(&self, force: &str, bases: &Bases, todo: Todo, partitions: usize) -> Result<Force> {
-        let wanted = match todo {
-            Todo::Same => return self.recheck(force, partitions).await,
-            Todo::Blocked(why) => {
+    async fn force(&self, force: &str, bases: &Bases, work: Work, partitions: usize) -> Result<Force> {
+        let wanted = match work {
+            Work::LeftOut => return Ok(Force::Same),
+            Work::None => return self.recheck(force, partitions).await,
+            Work::Blocked(why) => {
                 (self.report)(Event::Blocked { force: Some(force.to_string()), why: why.clone() });
                 return Ok(Force::Failed { why, blocked: Some(digest_of(bases)) });
             }
-            Todo::Build(wanted) => wanted,
+            Work::Build(wanted) => wanted,
         };
         let started_at = Utc::now();
         let built = match self.job(force, wanted, partitions).await {

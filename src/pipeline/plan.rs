@@ -22,9 +22,11 @@ pub struct Choice {
 
 /// What is to be done for a force.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Todo {
-    /// Nothing: its tables stay as released.
-    Same,
+pub(super) enum Work {
+    /// Nothing: another force was chosen.
+    LeftOut,
+    /// Nothing: its tables are made from what they were made from.
+    None,
     /// Nothing: a check would block the same rows for the same reason.
     Blocked(String),
     /// These models are to be run.
@@ -78,26 +80,26 @@ fn add_upstream(hub: &Hub, table: &str, selected: &mut BTreeSet<String>) {
 }
 
 /// What each force's tables would be made from now, and what is to be done for each force.
-pub(super) fn todo(
+pub(super) fn work(
     hub: &Hub,
     definitions: &Definitions<'_>,
     choice: &Choice,
     selected: Option<&BTreeSet<String>>,
     previous: Option<&Manifest>,
-) -> (BTreeMap<String, Bases>, BTreeMap<String, Todo>) {
+) -> (BTreeMap<String, Bases>, BTreeMap<String, Work>) {
     let forces = hub.project.forces.keys();
     let bases: BTreeMap<String, Bases> = forces.map(|f| (f.clone(), definitions.of_force(f))).collect();
     let of_force = |(force, bases): (&String, &Bases)| {
         let left_out = choice.force.as_ref().is_some_and(|chosen| chosen != force);
         let before = previous.and_then(|p| p.forces.get(force));
-        let todo = match left_out {
-            true => Todo::Same,
+        let work = match left_out {
+            true => Work::LeftOut,
             false => of_one(bases, choice.full, selected, before),
         };
-        (force.clone(), todo)
+        (force.clone(), work)
     };
-    let todo = bases.iter().map(of_force).collect();
-    (bases, todo)
+    let work = bases.iter().map(of_force).collect();
+    (bases, work)
 }
 
 fn of_one(
@@ -105,14 +107,14 @@ fn of_one(
     full: bool,
     selected: Option<&BTreeSet<String>>,
     before: Option<&ForceStatus>,
-) -> Todo {
+) -> Work {
     let none = BTreeMap::new();
     let wanted = changed(bases, full, selected, before.map_or(&none, |b| &b.datasets));
     let blocked = before.filter(|b| !full && b.blocked.as_deref() == Some(digest_of(bases).as_str()));
     match (wanted.is_empty(), blocked) {
-        (true, _) => Todo::Same,
-        (false, Some(blocked)) => Todo::Blocked(blocked.why.clone().unwrap_or_default()),
-        (false, None) => Todo::Build(wanted),
+        (true, _) => Work::None,
+        (false, Some(blocked)) => Work::Blocked(blocked.why.clone().unwrap_or_default()),
+        (false, None) => Work::Build(wanted),
     }
 }
 

@@ -5,7 +5,7 @@ use super::assemble::Made;
 use super::basis::Definitions;
 use super::forces::{Building, Force, released};
 use super::inputs::{self, Inputs, Pinned};
-use super::plan::{self, Choice, Todo};
+use super::plan::{self, Choice, Work};
 use super::reference;
 use crate::error::Result;
 use crate::hub::Hub;
@@ -36,23 +36,23 @@ pub async fn diff(
     let inputs = Inputs::survey(hub, &Pinned::new()).await?;
     let definitions = Definitions::new(hub, &inputs);
     let reference = reference::land(hub, &inputs, previous).await?;
-    let (bases, todo) = plan::todo(hub, &definitions, &choice, selected.as_ref(), previous);
+    let (bases, work) = plan::work(hub, &definitions, &choice, selected.as_ref(), previous);
     let building = Building::new(hub, "", &inputs, &reference, previous, None, &|_| {});
     let before = released(hub, model, previous).await?;
     let mut built = BTreeMap::new();
-    for (force, todo) in todo {
-        let wanted = match todo {
-            Todo::Same => continue,
-            Todo::Build(wanted) => wanted,
-            // What a check has blocked is worth seeing again.
-            Todo::Blocked(_) => {
-                bases.get(&force).into_iter().flat_map(|bases| bases.keys().cloned()).collect()
-            }
-        };
-        let made = building.built(&force, wanted).await?;
-        built.insert(force, made);
-    }
     let shown = async {
+        for (force, work) in work {
+            let wanted = match work {
+                Work::LeftOut | Work::None => continue,
+                Work::Build(wanted) => wanted,
+                // What a check has blocked is worth seeing again.
+                Work::Blocked(_) => {
+                    bases.get(&force).into_iter().flat_map(|bases| bases.keys().cloned()).collect()
+                }
+            };
+            let made = building.built(&force, wanted).await?;
+            built.insert(force, made);
+        }
         match model.scope {
             Scope::Force => {
                 for (force, built) in &built {
@@ -72,12 +72,15 @@ pub async fn diff(
                 let made = Made { hub, run: "", epoch: 0, inputs, definitions, previous, forces, bases };
                 let wanted = hub_wanted(hub, selected.as_ref());
                 let of_hub = building.built_hub(wanted, &made.tables().await?).await?;
-                if let Some(new) = of_hub.tables.get(&model.table()) {
+                let shown = async {
+                    let Some(new) = of_hub.tables.get(&model.table()) else { return Ok(()) };
                     let old = before.unwrap_or_else(|| emptied(new));
                     let difference = Difference::of(&hub.engine, &old, new, &model.grain)?;
-                    show(None, &difference, of_hub.blocked_by()).await?;
-                }
+                    show(None, &difference, of_hub.blocked_by()).await
+                };
+                let shown = shown.await;
                 building.library().await?.forget(&of_hub).await;
+                return shown;
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use crate::connector;
 use crate::connector::contract::Contract;
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
+use crate::landing;
 use crate::project::Source;
 use crate::state::runs::Step;
 use crate::telemetry::metrics;
@@ -14,7 +15,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tracing::{Instrument, info_span};
 
 /// Sources pulled at the same time.
@@ -61,8 +62,8 @@ pub(super) struct Pull<'a> {
     pub(super) retries: u32,
     pub(super) wish: Wish,
     pub(super) limits: Limits,
-    /// Whether no other process can be writing, so that what looks abandoned may be deleted.
-    pub(super) alone: bool,
+    /// What is older and looks abandoned may be deleted; nothing may be when absent.
+    pub(super) abandoned_before: Option<SystemTime>,
     pub(super) report: &'a (dyn Fn(Event) + Send + Sync),
 }
 
@@ -120,8 +121,8 @@ impl Pull<'_> {
     /// the remaining ones are still tried.
     async fn one(&self, source: &Source) -> Result<Option<String>> {
         let Some(system) = self.hub.project.systems.get(&source.system) else { return Ok(None) };
-        if self.alone {
-            entity::tidy(self.hub, source)?;
+        if let Some(before) = self.abandoned_before {
+            landing::tidy(&self.hub.lake, &source.force, &source.name, before)?;
         }
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(BACKOFF)

@@ -57,9 +57,9 @@ pub async fn pull(
     let run = new_run();
     let epoch = begin(hub, &turn).await?;
     hub.state.begin_run(&NewRun { run: &run, pipeline: "pull", slot: None, parent: None, epoch }).await?;
-    let (alone, limits) = (turn.is_alone(), Limits::default());
+    let (abandoned_before, limits) = (turn.abandoned_before(), Limits::default());
     let pulled: Result<Failures> =
-        Pull { hub, run: &run, retries, wish, limits, alone, report }.sources(sources).await;
+        Pull { hub, run: &run, retries, wish, limits, abandoned_before, report }.sources(sources).await;
     let outcome = match &pulled {
         Ok(failures) if failures.is_empty() => "succeeded",
         Ok(_) => "partial",
@@ -177,8 +177,16 @@ impl Stages<'_> {
         let unread = |source: &&Source| !self.pins.read.contains(&source.name);
         let sources: Vec<&Source> = sources.filter(in_scope).filter(unread).collect();
         let sources = pull::worth_trying(hub, sources, order.slot).await?;
-        let (limits, alone) = (order.limits, self.turn.is_alone());
-        let pull = Pull { hub, run, retries: order.retries, wish: order.wish.clone(), limits, alone, report };
+        let (limits, abandoned_before) = (order.limits, self.turn.abandoned_before());
+        let pull = Pull {
+            hub,
+            run,
+            retries: order.retries,
+            wish: order.wish.clone(),
+            limits,
+            abandoned_before,
+            report,
+        };
         let failures = pull.sources(&sources).await?;
         // A part of the past does not make a source's data fresh.
         let whole = sources.iter().filter(|_| order.wish.between.is_none());
@@ -208,10 +216,10 @@ impl Stages<'_> {
         self.pin(&inputs, read).await?;
         let definitions = Definitions::new(hub, &inputs);
         let reference = reference::land(hub, &inputs, previous).await?;
-        let (bases, todo) = plan::todo(hub, &definitions, &order.choice, self.selected.as_ref(), previous);
+        let (bases, work) = plan::work(hub, &definitions, &order.choice, self.selected.as_ref(), previous);
         fail_point!("build::before-files", |_| Err(Error::lake("failpoint: before the files")));
         let building = Building::new(hub, run, &inputs, &reference, previous, order.parallel, report);
-        let (forces, bases) = (&building.forces(&bases, todo).await?, &bases);
+        let (forces, bases) = (&building.forces(&bases, work).await?, &bases);
         let made = Made {
             hub,
             run,

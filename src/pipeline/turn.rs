@@ -11,7 +11,7 @@ use crate::state::leases::{Claim, Lease};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
 
 /// The name of the lease.
@@ -30,6 +30,7 @@ pub(super) struct Turn {
     lease: Lease,
     /// Held unless the turn was taken from a process that is only asleep.
     lock: Option<File>,
+    began: SystemTime,
     beat: JoinHandle<()>,
 }
 
@@ -48,18 +49,19 @@ pub(super) enum Asked {
 impl Turn {
     /// Takes the turn, or tells that it is another's.
     pub(super) async fn ask(hub: &Hub) -> Result<Asked> {
-        let lock = lock(hub)?;
+        let (began, lock) = (SystemTime::now(), lock(hub)?);
         let holder = format!("process {} at {}", std::process::id(), hostname());
         let claim = match (&lock, hub.state.is_local()) {
             // Whoever had the lease on this machine is dead, and nobody elsewhere uses this database.
-            (Some(_), true) => hub.state.seize(LEASE, &holder, ttl()).await?,
+            (Some(_), true) => Some(hub.state.seize(LEASE, &holder, ttl()).await?),
             // Whoever has the lock is at work, about to seize the lease, or asleep.
             (None, true) => hub.state.take_over(LEASE, &holder, ttl()).await?,
-            (_, false) => hub.state.acquire(LEASE, &holder, ttl()).await?,
+            (_, false) => Some(hub.state.acquire(LEASE, &holder, ttl()).await?),
         };
         let lease = match claim {
-            Claim::Held(lease) => lease,
-            Claim::Taken { by, until } => return Ok(Asked::Taken { by: Some((by, until)) }),
+            Some(Claim::Held(lease)) => lease,
+            Some(Claim::Taken { by, until }) => return Ok(Asked::Taken { by: Some((by, until)) }),
+            None => return Ok(Asked::Taken { by: None }),
         };
         if lock.is_none() && !lease.took_over {
             // A hub with another state database, or upkeep, works on the lake.
@@ -67,7 +69,7 @@ impl Turn {
             return Ok(Asked::Taken { by: None });
         }
         let beat = tokio::spawn(beats(hub.state.clone(), lease.clone()));
-        Ok(Asked::Mine(Self { state: hub.state.clone(), lease, lock, beat }))
+        Ok(Asked::Mine(Self { state: hub.state.clone(), lease, lock, began, beat }))
     }
 
     /// The turn, or an error that says who has it.
@@ -81,9 +83,9 @@ impl Turn {
     /// Does `work` in a turn during which nobody else can be writing, then gives the turn back.
     pub(super) async fn alone<T>(hub: &Hub, work: impl Future<Output = Result<T>>) -> Result<T> {
         let turn = Self::take(hub).await?;
-        let done = match turn.is_alone() {
-            true => work.await,
-            false => Err(busy(hub, None)),
+        let done = match turn.abandoned_before() {
+            Some(_) => work.await,
+            None => Err(busy(hub, None)),
         };
         let given_back = turn.end().await;
         let done = done?;
@@ -95,9 +97,11 @@ impl Turn {
         self.lease.epoch
     }
 
-    /// Whether no other process can be writing: only then may what looks abandoned be deleted.
-    pub(super) fn is_alone(&self) -> bool {
-        self.lock.is_some()
+    /// What is older than this and looks abandoned is so and may be deleted: its writer is dead.
+    /// `None` while a sleeper may wake up and commit its files. What is younger may be the work of a
+    /// run that took this turn over while this process was asleep.
+    pub(super) fn abandoned_before(&self) -> Option<SystemTime> {
+        self.lock.as_ref().map(|_| self.began)
     }
 
     /// An error when the turn was taken over while this process was asleep: nothing that it has

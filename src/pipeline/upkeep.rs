@@ -6,6 +6,7 @@ use crate::hub::Hub;
 use crate::lake::compact::Compacted;
 use crate::release::keep::{self, Vacuum};
 use chrono::Utc;
+use std::time::SystemTime;
 
 /// Gives up the releases that the project's rules no longer keep and deletes what only they need;
 /// says what was done. A dry run says what would be done and does nothing.
@@ -37,6 +38,7 @@ pub async fn compact(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Comp
 }
 
 async fn compacted(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Compacted)>> {
+    let began = SystemTime::now();
     let mut tables = hub.lake.tables_below("")?;
     if let Some(wanted) = table {
         let path = wanted.replace('.', "/");
@@ -51,7 +53,7 @@ async fn compacted(hub: &Hub, table: Option<&str>) -> Result<Vec<(String, Compac
         let table = hub.lake.table(&name);
         if name.starts_with("raw/") {
             // What a crash left behind is told from what is replaced while it is the newer of the two.
-            table.clear_orphans(table.version(None).await?.as_ref())?;
+            table.clear_orphans(began)?;
         }
         if let Some(compacted) = table.compact().await? {
             tracing::info!(

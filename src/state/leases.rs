@@ -35,81 +35,77 @@ pub struct Lease {
     pub took_over: bool,
 }
 
+/// The statement that gives a lease to who asks, when it is new or `$when` holds of it.
+macro_rules! give {
+    ($took_over:literal, $when:literal) => {
+        concat!(
+            "insert into leases (name, epoch, holder, until, took_over) values ($2, 1, $3, :now + $4, 0) ",
+            "on conflict (name) do update set epoch = leases.epoch + 1, holder = excluded.holder, ",
+            "until = :now + $4, took_over = ",
+            $took_over,
+            " where leases.holder is null or leases.until <= :now",
+            $when,
+            " returning epoch, took_over"
+        )
+    };
+}
+
 // Each decision is one statement, by one clock, in the database: however two clocks differ or
 // jump, a row has one holder and an epoch is given once.
-const ACQUIRE: &str = "insert into leases (name, epoch, holder, until, took_over) values ($2, 1, $3, :now + $4, 0) \
-     on conflict (name) do update set epoch = leases.epoch + 1, holder = excluded.holder, until = :now + $4, \
-     took_over = case when leases.holder is null then 0 else 1 end \
-     where leases.holder is null or leases.until <= :now \
-     returning epoch, took_over";
+const ACQUIRE: &str = give!("case when leases.holder is null then 0 else 1 end", "");
+const SEIZE: &str = give!("0", " or leases.took_over = 0");
+const TAKE_OVER: &str = "update leases set epoch = epoch + 1, holder = $3, until = :now + $4, took_over = 1 \
+     where name = $2 and holder is not null and until <= :now returning epoch, took_over";
 const HOLDER: &str = "select holder, until from leases where name = $1 and holder is not null";
 const RENEW: &str =
     "update leases set until = :now + $4 where name = $2 and epoch = $3 and holder is not null";
-const SEIZE: &str = "insert into leases (name, epoch, holder, until, took_over) values ($2, 1, $3, :now + $4, 0) \
-     on conflict (name) do update set epoch = leases.epoch + 1, holder = excluded.holder, until = :now + $4, \
-     took_over = case when leases.holder is null then 0 else 1 end \
-     where leases.holder is null or leases.until <= :now or leases.holder not like '%, over a sleeper' \
-     returning epoch, took_over";
-const TAKE_OVER: &str = "update leases set epoch = epoch + 1, holder = $3, until = :now + $4, took_over = 1 \
-     where name = $2 and holder is not null and until <= :now returning epoch, took_over";
-
-/// What the name of a holder ends with who took over from a sleeper.
-const OVER_A_SLEEPER: &str = ", over a sleeper";
 const GIVE_BACK: &str = "update leases set holder = null where name = $1 and epoch = $2";
 
 impl State {
     /// Asks for the lease `name` for the time `ttl`.
     pub async fn acquire(&self, name: &str, holder: &str, ttl: Duration) -> Result<Claim> {
-        loop {
-            let acquire = self.timed(ACQUIRE).bind(name).bind(holder).bind(micros(ttl));
-            if let Some(row) = self.returned(acquire).await.map_err(failed)? {
-                let read = |row: AnyRow| -> sqlx::Result<Claim> {
-                    let (epoch, took_over): (i64, i64) = (row.try_get("epoch")?, row.try_get("took_over")?);
-                    let (name, holder) = (name.to_string(), holder.to_string());
-                    Ok(Claim::Held(Lease {
-                        name,
-                        holder,
-                        epoch: epoch.unsigned_abs(),
-                        took_over: took_over != 0,
-                    }))
-                };
-                return read(row).map_err(failed);
-            }
-            let taken = sqlx::query(HOLDER).bind(name).fetch_optional(self.pool()).await.map_err(failed)?;
-            // Given back between the two statements: ask again.
-            let Some(row) = taken else { continue };
-            let read =
-                |row: AnyRow| Ok(Claim::Taken { by: row.try_get(0)?, until: instant(row.try_get(1)?) });
-            return read(row).map_err(failed);
-        }
+        self.claimed(ACQUIRE, name, holder, ttl).await
     }
 
-    /// Takes the lease `name` from whoever has it: for who knows that its holder is dead. Only one
-    /// that was taken over from a sleeper, and is still renewed, stays where it is.
+    /// Takes the lease `name` from whoever has it: for who knows that its holder is dead. One that
+    /// was taken over from a sleeper, and is still renewed, stays where it is.
     pub async fn seize(&self, name: &str, holder: &str, ttl: Duration) -> Result<Claim> {
         self.claimed(SEIZE, name, holder, ttl).await
     }
 
-    /// Takes the lease `name` over from a holder who let it expire; one that is free is not taken.
-    pub async fn take_over(&self, name: &str, holder: &str, ttl: Duration) -> Result<Claim> {
-        self.claimed(TAKE_OVER, name, &format!("{holder}{OVER_A_SLEEPER}"), ttl).await
+    /// Takes the lease `name` over from a holder who let it expire; `None` when nobody has it: it
+    /// is not this caller's to take.
+    pub async fn take_over(&self, name: &str, holder: &str, ttl: Duration) -> Result<Option<Claim>> {
+        self.claim(TAKE_OVER, name, holder, ttl).await.map_err(failed)
     }
 
     async fn claimed(&self, sql: &'static str, name: &str, holder: &str, ttl: Duration) -> Result<Claim> {
+        loop {
+            // Given back between the two statements of a claim: ask again.
+            if let Some(claim) = self.claim(sql, name, holder, ttl).await.map_err(failed)? {
+                return Ok(claim);
+            }
+        }
+    }
+
+    /// Runs one decision; `None` when it gave nothing although nobody has the lease.
+    async fn claim(
+        &self,
+        sql: &'static str,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+    ) -> sqlx::Result<Option<Claim>> {
         let claim = self.timed(sql).bind(name).bind(holder).bind(micros(ttl));
-        if let Some(row) = self.returned(claim).await.map_err(failed)? {
-            let (epoch, took_over): (i64, i64) =
-                (row.try_get("epoch").map_err(failed)?, row.try_get("took_over").map_err(failed)?);
+        if let Some(row) = self.returned(claim).await? {
+            let (epoch, took_over): (i64, i64) = (row.try_get("epoch")?, row.try_get("took_over")?);
             let (name, holder) = (name.to_string(), holder.to_string());
             let (epoch, took_over) = (epoch.unsigned_abs(), took_over != 0);
-            return Ok(Claim::Held(Lease { name, holder, epoch, took_over }));
+            return Ok(Some(Claim::Held(Lease { name, holder, epoch, took_over })));
         }
-        let taken = sqlx::query(HOLDER).bind(name).fetch_optional(self.pool()).await.map_err(failed)?;
-        let Some(row) = taken else {
-            return Ok(Claim::Taken { by: "nobody any more".into(), until: Utc::now() });
-        };
-        let until = instant(row.try_get(1).map_err(failed)?);
-        Ok(Claim::Taken { by: row.try_get(0).map_err(failed)?, until })
+        let taken = sqlx::query(HOLDER).bind(name).fetch_optional(self.pool()).await?;
+        let read = |row: AnyRow| Ok(Claim::Taken { by: row.try_get(0)?, until: instant(row.try_get(1)?) });
+        taken.map(read).transpose()
     }
 
     /// Keeps `lease` for another `ttl` from now; `false`: it is lost, and what it protected must not

@@ -114,9 +114,15 @@ async fn what_a_crash_left_is_told_from_what_compaction_replaced() {
 
     let orphan = table.join("part-00000-left-behind.parquet");
     std::fs::write(&orphan, "half a file").unwrap();
+    // What a run writes that took the turn over while this one was asleep is younger than the turn.
+    let successors = table.join("part-00000-not-yet-committed.parquet");
+    std::fs::write(&successors, "half a file").unwrap();
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    File::options().write(true).open(&successors).unwrap().set_modified(later).unwrap();
     teller.sql("update PAYMENT set AMOUNT = 10 where ID = 1").await;
     teller.pull().await.unwrap();
     assert!(!orphan.exists() && replaced.iter().all(|file| file.is_file()));
+    assert!(successors.is_file(), "another run's file is not this run's to delete");
     let error = upkeep::compact(&hub, Some("raw/beds/beds_till/payments")).await.unwrap_err();
     assert!(error.advice().unwrap().contains("did you mean \"raw/beds/beds_till/payment\"?"), "{error:?}");
 }
