@@ -47,12 +47,14 @@ pub struct Request {
     pub rows: Vec<Vec<ScalarValue>>,
     /// The release to read.
     pub pin: Pin,
+    /// The types of the answer.
+    pub types: wire::Types,
 }
 
 impl Request {
     /// A text without parameters, for the newest release.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest }
+        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest, types: wire::Types::default() }
     }
 }
 
