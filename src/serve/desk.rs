@@ -3,6 +3,7 @@
 use super::answer::{Answers, Workers};
 use super::lanes::{Lanes, Limits};
 use super::statement::Planned;
+use super::wire::Types;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::policy::views::{Views, Visibility};
@@ -39,6 +40,7 @@ pub(super) struct Key {
     pub(super) visibility: Visibility,
     pub(super) text: String,
     pub(super) rows: Vec<Vec<ScalarValue>>,
+    pub(super) types: Types,
 }
 
 impl Desk {

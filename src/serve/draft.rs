@@ -6,6 +6,7 @@ use crate::policy::enforce::Pinned;
 use crate::policy::roles::Principal;
 use crate::release;
 use crate::release::as_of::{self, Moment, Pin};
+use crate::serve::origin::{self, Origin};
 use crate::serve::past::{self, Past};
 use crate::serve::sql::{self, AsOf};
 use crate::serve::statement::Request;
@@ -42,6 +43,9 @@ pub(super) struct Draft {
     is_stable: bool,
     parameters: Vec<DataType>,
     sets: Option<Pin>,
+    /// Where its columns come from.
+    origins: Vec<Option<Origin>>,
+    types: wire::Types,
 }
 
 /// A draft with its parameters bound, or without any.
@@ -92,7 +96,9 @@ impl Draft {
         }
         let parameters = parameters(&plan)?;
         let is_stable = is_stable(&plan, read).map_err(|e| fault::planning(&e))?;
-        Ok(Self { context, state, plan, is_explain, is_stable, parameters, sets: None })
+        let origins = if is_explain { Vec::new() } else { origin::of(&plan, &context, &hub.project) };
+        let types = request.types;
+        Ok(Self { context, state, plan, is_explain, is_stable, parameters, sets: None, origins, types })
     }
 
     /// A statement about `muster.as_of`. It answers with the session as it then is, in one row.
@@ -121,7 +127,9 @@ impl Draft {
         let releases = Int64Array::from(vec![i64::try_from(release).ok()]);
         let plan =
             table(&context, [("as_of", Arc::new(instants) as _), ("release", Arc::new(releases) as _)])?;
-        Ok(Self { context, state, plan, is_explain: false, is_stable: false, parameters: Vec::new(), sets })
+        let (parameters, origins, types) = (Vec::new(), Vec::new(), wire::Types::default());
+        let (is_explain, is_stable) = (false, false);
+        Ok(Self { context, state, plan, is_explain, is_stable, parameters, sets, origins, types })
     }
 
     /// Puts values in the place of parameters, and optimises. Without rows, the parameters stay
@@ -135,7 +143,8 @@ impl Draft {
             true => vec![self.finish(self.plan.clone(), is_bound)?],
             false => rows.iter().map(|row| self.finish(self.with(row)?, true)).collect::<Result<Vec<_>>>()?,
         };
-        let mut schemas = plans.iter().map(|plan| wire::schema(plan.schema().as_arrow()));
+        let mut schemas =
+            plans.iter().map(|plan| wire::answer(plan.schema().as_arrow(), &self.origins, self.types));
         let schema = schemas.next().ok_or_else(|| Error::internal("a statement without a plan"))?;
         if schemas.any(|other| other != schema) {
             return Err(Error::query("rows of parameters give columns of different types")

@@ -8,7 +8,7 @@ use crate::release::as_of::Pin;
 use crate::serve::desk::{Desk, Key};
 use crate::serve::draft::{Bound, Draft};
 use crate::serve::record::Entry;
-use crate::serve::{answer, fault, shown};
+use crate::serve::{answer, fault, shown, wire};
 use crate::state::queries::Query;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -47,12 +47,14 @@ pub struct Request {
     pub rows: Vec<Vec<ScalarValue>>,
     /// The release to read.
     pub pin: Pin,
+    /// The types of the answer.
+    pub types: wire::Types,
 }
 
 impl Request {
     /// A text without parameters, for the newest release.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest }
+        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest, types: wire::Types::default() }
     }
 }
 
@@ -183,8 +185,8 @@ impl Planned {
         let seen = desk.views.seen(&hub, principal, request.pin.release()).await?;
         record.release = seen.release();
         let (release, visibility) = (seen.release(), seen.visibility());
-        let key = Key { release, visibility, text: request.text.clone(), rows: request.rows.clone() };
-        let key = Arc::new(key);
+        let Request { text, rows, types, .. } = request.clone();
+        let key = Arc::new(Key { release, visibility, text, rows, types });
         if let Some(planned) = desk.plans.get(&key) {
             record.tables.clone_from(&planned.tables);
             return Ok(planned);

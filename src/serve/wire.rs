@@ -4,7 +4,11 @@
 //! column as not searchable (so that Power Query does not fold filters) unless its metadata says
 //! otherwise.
 
+use crate::engine::CATALOG;
 use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::serve::origin::{self, Origin};
+use crate::serve::pieces;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
@@ -14,15 +18,38 @@ use std::sync::Arc;
 /// The length announced for text: what ODBC clients reserve for a cell.
 const TEXT_CHARS: i32 = 32_767;
 
-/// The schema that clients are told and sent for an answer of `schema`.
+/// The types that a client takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Types {
+    /// Those that every client reads.
+    #[default]
+    Plain,
+    /// Views of texts and bytes too, where the engine has them: for clients that ask for them.
+    Views,
+}
+
+/// The schema that clients are told and sent for columns of `schema` that come from nowhere.
+pub fn schema(schema: &Schema) -> SchemaRef {
+    answer(schema, &[], Types::Plain)
+}
+
+/// The schema that clients are told of a table, and sent when they select all of it.
+pub fn table(project: &Project, schema: &str, table: &str, columns: &Schema) -> SchemaRef {
+    answer(columns, &origin::table(project, schema, table, columns), Types::Plain)
+}
+
+/// The schema that clients are told and sent for an answer of `schema`, whose columns have
+/// `origins`.
 ///
 /// Every field is nullable: a planner's promise of no nulls is advice, and a batch that breaks it
 /// must not break the answer. Metadata of files stays behind.
-pub fn schema(schema: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(schema.fields().iter().map(|field| announce(field)).collect::<Vec<_>>()))
+pub fn answer(schema: &Schema, origins: &[Option<Origin>], types: Types) -> SchemaRef {
+    let origins = origins.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+    let fields = schema.fields().iter().zip(origins);
+    Arc::new(Schema::new(fields.map(|(field, origin)| announce(field, origin, types)).collect::<Vec<_>>()))
 }
 
-/// `batch` in the types of `schema`, which came from [`schema`].
+/// `batch` in the types of `schema`, which came from [`answer`]; an error when a row fits no message.
 pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let differs = || Error::internal("an answer differs from its announced columns");
     if batch.num_columns() != schema.fields().len() {
@@ -40,13 +67,18 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
-        .map_err(|e| differs().because(e))
+    let conformed = RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
+        .map_err(|e| differs().because(e))?;
+    pieces::check(&conformed)?;
+    Ok(conformed)
 }
 
-fn announce(field: &Field) -> Field {
-    let wire = safe(field.data_type());
-    let metadata = facts(&wire);
+fn announce(field: &Field, origin: Option<&Origin>, types: Types) -> Field {
+    let wire = match (field.data_type(), types) {
+        (view @ (DataType::Utf8View | DataType::BinaryView), Types::Views) => view.clone(),
+        (other, _) => safe(other),
+    };
+    let metadata = facts(&wire, origin);
     Field::new(field.name(), wire, true).with_metadata(metadata)
 }
 
@@ -76,18 +108,28 @@ fn inside(field: &FieldRef) -> FieldRef {
 }
 
 /// What Flight SQL clients read from a field's metadata.
-fn facts(wire: &DataType) -> HashMap<String, String> {
+fn facts(wire: &DataType, origin: Option<&Origin>) -> HashMap<String, String> {
     let (name, precision, scale) = describe(wire);
     let mut facts = vec![
         ("TYPE_NAME", name.to_string()),
         ("IS_AUTO_INCREMENT", "0".into()),
-        ("IS_CASE_SENSITIVE", if *wire == DataType::Utf8 { "1" } else { "0" }.into()),
+        ("IS_CASE_SENSITIVE", if is_text(wire) { "1" } else { "0" }.into()),
         ("IS_READ_ONLY", "1".into()),
         ("IS_SEARCHABLE", "1".into()),
     ];
     facts.extend(precision.map(|p| ("PRECISION", p.to_string())));
     facts.extend(scale.map(|s| ("SCALE", s.to_string())));
+    if let Some(Origin { schema, table, remarks }) = origin {
+        facts.push(("CATALOG_NAME", CATALOG.into()));
+        facts.push(("SCHEMA_NAME", schema.clone()));
+        facts.push(("TABLE_NAME", table.clone()));
+        facts.extend(remarks.clone().map(|text| ("REMARKS", text)));
+    }
     facts.into_iter().map(|(key, value)| (format!("ARROW:FLIGHT:SQL:{key}"), value)).collect()
+}
+
+fn is_text(wire: &DataType) -> bool {
+    matches!(wire, DataType::Utf8 | DataType::Utf8View)
 }
 
 /// The SQL name, precision and scale of a wire type.
@@ -102,8 +144,8 @@ fn describe(wire: &DataType) -> (&'static str, Option<i32>, Option<i32>) {
         DataType::Float32 => ("REAL", Some(7), None),
         DataType::Float64 => ("DOUBLE", Some(15), None),
         DataType::Decimal128(p, s) => ("DECIMAL", Some(i32::from(*p)), Some(i32::from(*s))),
-        DataType::Utf8 => ("VARCHAR", Some(TEXT_CHARS), None),
-        DataType::Binary => ("VARBINARY", Some(TEXT_CHARS), None),
+        DataType::Utf8 | DataType::Utf8View => ("VARCHAR", Some(TEXT_CHARS), None),
+        DataType::Binary | DataType::BinaryView => ("VARBINARY", Some(TEXT_CHARS), None),
         DataType::Date32 | DataType::Date64 => ("DATE", Some(10), None),
         DataType::Time32(unit) | DataType::Time64(unit) => {
             let digits = fraction(unit);

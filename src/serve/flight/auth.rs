@@ -98,7 +98,8 @@ impl Gate {
             let moment = as_of::current(&self.hub.lake, instant).await.map_err(super::status)?;
             pin = Pin::AsOf(moment);
         }
-        Ok(Call { asker: Asker { principal, peer }, pin, is_pinned: header.is_some(), session })
+        let types = session::types(request.metadata());
+        Ok(Call { asker: Asker { principal, peer }, pin, is_pinned: header.is_some(), types, session })
     }
 
     /// What the session of `call` reads from now on.

@@ -4,21 +4,21 @@
 //! be listed. `information_schema` is for SQL; it is not listed here.
 
 use super::session::Call;
-use super::{Service, statements, status};
+use super::{Service, actions, messages, statements, status};
 use crate::error::{Error, Result};
 use crate::serve::wire;
 use arrow_flight::sql::metadata::{
     GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder, SqlInfoDataBuilder,
 };
 use arrow_flight::sql::{Command, CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables};
-use arrow_flight::{FlightData, FlightDescriptor, FlightInfo};
+use arrow_flight::{FlightDescriptor, FlightInfo};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::CatalogProvider;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::TableType;
 use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use std::sync::Arc;
 use tonic::Status;
 
@@ -44,14 +44,10 @@ impl Service {
     }
 
     /// Sends a listing.
-    pub(super) async fn metadata(
-        &self,
-        call: &Call,
-        command: Command,
-    ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
+    pub(super) async fn metadata(&self, call: &Call, command: Command) -> Result<messages::Messages, Status> {
         let schema = self.listing_schema(&command)?;
         let batch = self.listing(call, command).await.map_err(status)?;
-        Ok(statements::encode(schema, stream::iter([Ok(batch)]).boxed()))
+        Ok(messages::encode(schema, stream::iter([Ok(batch)]).boxed()))
     }
 
     fn listing_schema(&self, command: &Command) -> Result<SchemaRef, Status> {
@@ -67,7 +63,7 @@ impl Service {
             | Command::CommandGetImportedKeys(_)
             | Command::CommandGetCrossReference(_) => foreign_keys(),
             Command::CommandStatementSubstraitPlan(_) => {
-                return Err(Status::unimplemented("Substrait plans are not offered; send SQL"));
+                return Err(actions::no_substrait());
             }
             _ => return Err(Status::unimplemented("this command is not offered")),
         })
@@ -123,7 +119,7 @@ impl Service {
             for name in schema.table_names() {
                 let Some(table) = schema.table(&name).await.map_err(|e| unlisted(&e))? else { continue };
                 let table_type = if table.table_type() == TableType::View { VIEW } else { TABLE };
-                let columns = wire::schema(&table.schema());
+                let columns = wire::table(&self.hub.project, &schema_name, &name, &table.schema());
                 builder
                     .append(CATALOG, &schema_name, &name, table_type, &columns)
                     .map_err(|e| Error::internal("a listing cannot be made").because(e))?;

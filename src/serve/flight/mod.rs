@@ -4,9 +4,12 @@
 //! `FlightSqlService` is not used because it answers `GetSchema` and `PollFlightInfo` for everyone
 //! with "unimplemented".
 
+mod actions;
 mod auth;
 mod backoff;
+mod cancel;
 mod envelope;
+mod messages;
 mod metadata;
 mod options;
 mod prepared;
@@ -27,6 +30,7 @@ use arrow_flight::{
 };
 use auth::Gate;
 use bytes::Bytes;
+use cancel::{Announced, Running};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use prepared::Prepared;
@@ -49,7 +53,8 @@ pub struct Service {
     hub: Arc<Hub>,
     gate: Gate,
     desk: Arc<Desk>,
-    tickets: Shelf<Arc<Statement>>,
+    tickets: Shelf<Arc<Announced>>,
+    running: Running,
     prepared: Shelf<Prepared>,
     sql_info: SqlInfoData,
     types: XdbcTypeInfoData,
@@ -64,6 +69,7 @@ impl Service {
             hub,
             desk,
             tickets: Shelf::new(TICKET_IDLE, TICKETS_PER_USER),
+            running: Running::default(),
             prepared: Shelf::new(PREPARED_IDLE, PREPARED_PER_USER),
             sql_info: sql_info::facts()?,
             types: sql_info::types()?,
@@ -138,8 +144,11 @@ impl FlightService for Service {
     ) -> Result<Response<PollInfo>, Status> {
         let call = self.gate.call(&request).await?;
         let info = self.info(&call, request.into_inner()).await?;
+        let expiration_time = info.endpoint.first().and_then(|endpoint| endpoint.expiration_time);
         // Complete at once: without a descriptor the client has nothing left to poll.
-        Ok(Response::new(PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() }))
+        let polled =
+            PollInfo { info: Some(info), progress: Some(1.0), flight_descriptor: None, expiration_time };
+        Ok(Response::new(polled))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
@@ -148,9 +157,12 @@ impl FlightService for Service {
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        let deadline = cancel::deadline(request.metadata());
         let call = self.gate.call(&request).await?;
         let stream = match envelope::command(&request.get_ref().ticket)? {
-            arrow_flight::sql::Command::TicketStatementQuery(ticket) => self.redeem(&call, &ticket).await?,
+            arrow_flight::sql::Command::TicketStatementQuery(ticket) => {
+                self.redeem(&call, &ticket, deadline).await?
+            }
             command => self.metadata(&call, command).await?,
         };
         Ok(Response::new(stream))
@@ -170,11 +182,18 @@ impl FlightService for Service {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         self.gate.call(&request).await?;
-        Err(Status::unimplemented("exchange is not offered"))
+        Err(read_only("exchange"))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        let call = self.gate.call(&request).await?;
+        let call = match self.gate.call(&request).await {
+            Ok(call) => call,
+            // A driver closes what it prepared after its log-in has ended, and cannot stand an error.
+            Err(_) if actions::never_fails(request.get_ref()) => {
+                return Ok(Response::new(stream::empty().boxed()));
+            }
+            Err(refused) => return Err(refused),
+        };
         let result = self.act(&call, request.into_inner()).await?;
         Ok(Response::new(stream::iter(result.map(Ok)).boxed()))
     }
@@ -184,9 +203,13 @@ impl FlightService for Service {
         request: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
         self.gate.call(&request).await?;
-        let actions = prepared::actions().into_iter().chain(options::actions());
-        Ok(Response::new(stream::iter(actions.map(Ok)).boxed()))
+        Ok(Response::new(stream::iter(actions::all().map(Ok)).boxed()))
     }
+}
+
+/// The answer to everything that would write, however it is sent.
+fn read_only(what: &str) -> Status {
+    Status::invalid_argument(format!("'{what}' is not allowed: the hub is read-only"))
 }
 
 /// What a client is told of an error. Only errors of the caller's own making keep their text.

@@ -1,7 +1,7 @@
 //! Prepared statements: a text and, later, values for its parameters, under a handle.
 
 use super::session::Call;
-use super::{Service, envelope, options, status};
+use super::{Service, actions, envelope, read_only, status};
 use crate::error::Result;
 use crate::serve::statement::{Request, Statement};
 use crate::serve::wire;
@@ -9,12 +9,10 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{
     ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-    ActionCreatePreparedStatementResult, Command, CommandPreparedStatementQuery,
+    ActionCreatePreparedStatementResult, Any, Command, CommandPreparedStatementQuery,
     DoPutPreparedStatementResult, ProstMessageExt,
 };
-use arrow_flight::{
-    Action, ActionType, FlightData, FlightDescriptor, FlightInfo, IpcMessage, PutResult, SchemaAsIpc,
-};
+use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, IpcMessage, PutResult, SchemaAsIpc};
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -22,11 +20,18 @@ use datafusion::arrow::ipc::root_as_message;
 use datafusion::arrow::ipc::writer::IpcWriteOptions;
 use datafusion::scalar::ScalarValue;
 use futures::{StreamExt, TryStreamExt, stream};
+use prost::Message;
 use std::sync::Arc;
 use tonic::{Status, Streaming};
 
-const CREATE: &str = "CreatePreparedStatement";
-const CLOSE: &str = "ClosePreparedStatement";
+/// Prepares a statement.
+pub(super) const CREATE: &str = "CreatePreparedStatement";
+/// Forgets one.
+pub(super) const CLOSE: &str = "ClosePreparedStatement";
+
+/// These actions, for the list of all.
+pub(super) const ACTIONS: [(&str, &str); 2] =
+    [(CREATE, "Keeps a statement under a handle."), (CLOSE, "Forgets a statement.")];
 
 /// The most parameter values that one binding may carry.
 const MAX_VALUES: usize = 100_000;
@@ -45,44 +50,13 @@ pub(super) struct Prepared {
     rows: Arc<Vec<Vec<ScalarValue>>>,
 }
 
-/// The actions that the service offers.
-pub(super) fn actions() -> [ActionType; 2] {
-    let describe =
-        |name: &str, description: &str| ActionType { r#type: name.into(), description: description.into() };
-    [describe(CREATE, "Keeps a statement under a handle."), describe(CLOSE, "Forgets a statement.")]
-}
-
 impl Service {
-    /// Answers an action.
-    pub(super) async fn act(
-        &self,
-        call: &Call,
-        action: Action,
-    ) -> Result<Option<arrow_flight::Result>, Status> {
-        match action.r#type.as_str() {
-            CREATE => self.prepare(call, envelope::message(&action.body)?).await.map(Some),
-            CLOSE => {
-                // Never fails: the ODBC driver closes in a destructor.
-                if let Ok(close) = envelope::message::<ActionClosePreparedStatementRequest>(&action.body) {
-                    self.prepared.remove(&call.asker.principal.name, &close.prepared_statement_handle);
-                }
-                Ok(None)
-            }
-            options::SET => self.set_options(call, &action.body).await.map(answer),
-            options::GET => Ok(answer(self.get_options(call))),
-            options::CLOSE => Ok(answer(self.close_session(call))),
-            "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => {
-                Err(Status::unimplemented("transactions are not offered: the hub is read-only"))
-            }
-            _ => Err(Status::unimplemented("this action is not offered")),
-        }
-    }
-
-    async fn prepare(
+    /// Keeps a statement under a handle that only the caller can use.
+    pub(super) async fn prepare(
         &self,
         call: &Call,
         request: ActionCreatePreparedStatementRequest,
-    ) -> Result<arrow_flight::Result, Status> {
+    ) -> Result<Bytes, Status> {
         if request.transaction_id.is_some() {
             return Err(Status::unimplemented("transactions are not offered: the hub is read-only"));
         }
@@ -90,12 +64,20 @@ impl Service {
         let planned = Statement::plan(&self.desk, &call.asker, text);
         let planned = planned.await.map_err(status)?;
         let prepared = Prepared { text: request.query.into(), rows: Arc::default() };
-        let result = ActionCreatePreparedStatementResult {
+        let created = Created {
             prepared_statement_handle: self.prepared.put(&call.asker.principal.name, prepared),
             dataset_schema: ipc(&planned.schema())?,
             parameter_schema: ipc(&parameter_schema(planned.parameters()))?,
+            is_update: Some(false),
         };
-        Ok(arrow_flight::Result { body: envelope::pack(&result) })
+        Ok(envelope::pack(&created))
+    }
+
+    /// Forgets a statement, if there is one to forget.
+    pub(super) fn close_prepared(&self, call: &Call, body: &Bytes) {
+        if let Ok(close) = envelope::message::<ActionClosePreparedStatementRequest>(body) {
+            self.prepared.remove(&call.asker.principal.name, &close.prepared_statement_handle);
+        }
     }
 
     /// Plans a prepared statement with its values, over what the session reads now.
@@ -137,7 +119,9 @@ impl Service {
                 let prepared = self.find(call, &update.prepared_statement_handle)?;
                 return self.update(call, &prepared.text).await;
             }
-            _ => return Err(Status::invalid_argument("not allowed: the hub is read-only")),
+            Command::CommandStatementSubstraitPlan(_) => return Err(actions::no_substrait()),
+            Command::CommandStatementIngest(_) => return Err(read_only("ingest")),
+            _ => return Err(read_only("put")),
         };
         let prepared = self.find(call, &query.prepared_statement_handle)?;
         let rows = Arc::new(values(first, data).await?);
@@ -146,7 +130,7 @@ impl Service {
             .replace(&call.asker.principal.name, &handle, Prepared { rows, ..prepared })
             .ok_or_else(unknown)?;
         let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
-        Ok(PutResult { app_metadata: encode(&result) })
+        Ok(PutResult { app_metadata: result.encode_to_vec().into() })
     }
 
     fn find(&self, call: &Call, handle: &[u8]) -> Result<Prepared, Status> {
@@ -154,8 +138,29 @@ impl Service {
     }
 }
 
-fn answer(body: Bytes) -> Option<arrow_flight::Result> {
-    Some(arrow_flight::Result { body })
+/// `ActionCreatePreparedStatementResult` with the field that `arrow-flight` does not have yet.
+#[derive(Clone, PartialEq, Message)]
+struct Created {
+    #[prost(bytes = "bytes", tag = "1")]
+    prepared_statement_handle: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    dataset_schema: Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    parameter_schema: Bytes,
+    /// Said aloud: every statement answers with rows, `set muster.as_of` too, so that a driver
+    /// which knows only queries can send it.
+    #[prost(bool, optional, tag = "4")]
+    is_update: Option<bool>,
+}
+
+impl ProstMessageExt for Created {
+    fn type_url() -> &'static str {
+        ActionCreatePreparedStatementResult::type_url()
+    }
+
+    fn as_any(&self) -> Any {
+        Any { type_url: Self::type_url().into(), value: self.encode_to_vec().into() }
+    }
 }
 
 fn unknown() -> Status {
@@ -220,10 +225,19 @@ fn is_compressed(data: &FlightData) -> bool {
 }
 
 fn values_of(batch: &RecordBatch, row: usize) -> Result<Vec<ScalarValue>, Status> {
-    let values = batch.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
+    let values = batch.columns().iter().map(|column| ScalarValue::try_from_array(column, row).map(unwrapped));
     values
         .collect::<Result<_, _>>()
         .map_err(|_| Status::invalid_argument("a parameter has a type that is not offered"))
+}
+
+/// The value in a union: clients whose parameters have no types send one for each.
+fn unwrapped(value: ScalarValue) -> ScalarValue {
+    match value {
+        ScalarValue::Union(Some((_, value)), _, _) => *value,
+        ScalarValue::Union(None, _, _) => ScalarValue::Null,
+        plain => plain,
+    }
 }
 
 /// The parameters as a schema: `1`, `2`, …
@@ -237,10 +251,6 @@ pub(super) fn ipc(schema: &Schema) -> Result<Bytes, Status> {
     let options = IpcWriteOptions::default();
     let message = IpcMessage::try_from(SchemaAsIpc::new(schema, &options));
     message.map(|IpcMessage(bytes)| bytes).map_err(|_| Status::internal("the columns cannot be described"))
-}
-
-fn encode<M: ProstMessageExt>(message: &M) -> Bytes {
-    message.encode_to_vec().into()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::{Service, status};
 use crate::release::as_of::{self, Pin};
 use crate::serve::statement::{Asker, Request, Statement};
+use crate::serve::wire::Types;
 use arrow_flight::PutResult;
 use arrow_flight::sql::DoPutUpdateResult;
 use chrono::{DateTime, Utc};
@@ -17,6 +18,8 @@ use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 const COOKIE: &str = "arrow_flight_session_id";
 /// The header that pins one call to an instant.
 const HEADER: &str = "x-muster-as-of";
+/// The header with which a client says that it reads views.
+const VIEWS: &str = "x-muster-views";
 
 /// One call: who makes it, and which release it reads.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Call {
     pub(super) pin: Pin,
     /// Whether a header of this call says what is read.
     pub(super) is_pinned: bool,
+    /// The types that the client takes.
+    pub(super) types: Types,
     /// Where the session's options are kept.
     pub(super) session: Session,
 }
@@ -34,7 +39,7 @@ pub(super) struct Call {
 impl Call {
     /// A text without parameters, over what the call reads.
     pub(super) fn request(&self, text: impl Into<String>) -> Request {
-        Request { pin: self.pin, ..Request::text(text) }
+        Request { pin: self.pin, types: self.types, ..Request::text(text) }
     }
 }
 
@@ -72,6 +77,14 @@ pub(super) fn header(headers: &MetadataMap) -> Result<Option<DateTime<Utc>>, Sta
             as_of::instant(text).map(Some).map_err(status)
         }
         (Some(_), Some(_)) => Err(Status::invalid_argument(format!("{HEADER} was sent more than once"))),
+    }
+}
+
+/// The types that a client takes: more than the plain ones only when it says so.
+pub(super) fn types(headers: &MetadataMap) -> Types {
+    match headers.get(VIEWS).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
+        true => Types::Views,
+        false => Types::Plain,
     }
 }
 

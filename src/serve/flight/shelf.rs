@@ -93,7 +93,8 @@ impl<T: Clone> Shelf<T> {
     }
 }
 
-fn hash(key: &[u8]) -> [u8; 32] {
+/// What is kept of a key.
+pub(super) fn hash(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 

@@ -1,27 +1,26 @@
 //! Statements: planned and announced by `GetFlightInfo`, run by `DoGet`.
 
+use super::cancel::{Announced, Ends};
+use super::messages::{self, Messages};
 use super::session::Call;
 use super::{Service, TICKET_IDLE, envelope, status};
 use crate::error::Result;
-use crate::serve::statement::{Request, Rows, Statement};
-use arrow_flight::encode::FlightDataEncoderBuilder;
-use arrow_flight::error::FlightError;
+use crate::serve::statement::{Request, Statement};
 use arrow_flight::sql::{CommandStatementQuery, TicketStatementQuery};
-use arrow_flight::{FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
+use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
 use bytes::Bytes;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use datafusion::arrow::datatypes::Schema;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tonic::Status;
-
-/// The size aimed at for a message. Clients refuse more than 4 MiB, and a batch whose texts are
-/// uneven is cut into messages that are uneven too.
-const MESSAGE_BYTES: usize = 1 << 20;
 
 /// How long a statement may run, the time that its client takes to read included.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// How much longer its reader is waited for: a run looks at its limit only when it is asked for
+/// rows.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Service {
     /// Plans a statement and keeps the plan under a ticket.
@@ -44,30 +43,56 @@ impl Service {
         let planned = Statement::plan(&self.desk, &call.asker, request).await.map_err(status)?;
         self.apply(call, &planned).await?;
         let schema = planned.schema();
-        let handle = self.tickets.put(&call.asker.principal.name, Arc::new(planned));
+        let owner = &call.asker.principal.name;
+        let announced = Arc::new(Announced::new(planned));
+        let handle = self.tickets.put(owner, Arc::clone(&announced));
+        self.running.add(owner, &handle, &announced);
         let ticket = envelope::pack(&TicketStatementQuery { statement_handle: handle });
         let mut info = info(&schema, ticket, descriptor)?;
-        let expires = chrono::Utc::now().timestamp().saturating_add_unsigned(TICKET_IDLE.as_secs());
-        for endpoint in &mut info.endpoint {
-            endpoint.expiration_time.get_or_insert_default().seconds = expires;
-        }
+        info.endpoint.iter_mut().for_each(expire);
         Ok(info)
     }
 
-    /// Runs the statement behind a ticket. The ticket is good for the one who got it, whose roles
-    /// must still be what they were when the plan was made.
+    /// Runs the statement behind a ticket, until its last row or the `deadline` of the call.
     pub(super) async fn redeem(
         &self,
         call: &Call,
         ticket: &TicketStatementQuery,
-    ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
-        let planned = self.tickets.get(&call.asker.principal.name, &ticket.statement_handle);
-        let planned = planned.filter(|planned| planned.is_for(&call.asker.principal)).ok_or_else(|| {
-            Status::not_found("the ticket is unknown or has expired; send the statement again")
-        })?;
-        let rows = planned.run_within(&call.asker.peer, LIMIT).await.map_err(status)?;
-        Ok(encode(planned.schema(), rows))
+        deadline: Option<Instant>,
+    ) -> Result<Messages, Status> {
+        let announced = self.announced(call, ticket)?;
+        let ends = Ends::of(&announced, deadline, LIMIT + GRACE);
+        let rows = tokio::select! {
+            biased;
+            ended = ends.reached() => return Err(ended),
+            begun = announced.statement.run_within(&call.asker.peer, LIMIT) => begun.map_err(status)?,
+        };
+        let messages = messages::encode(announced.statement.schema(), rows);
+        Ok(messages::send(messages, ends, announced))
     }
+
+    /// What a ticket announced. It is good for the one who got it, whose roles must still be what
+    /// they were when the plan was made.
+    pub(super) fn announced(
+        &self,
+        call: &Call,
+        ticket: &TicketStatementQuery,
+    ) -> Result<Arc<Announced>, Status> {
+        let principal = &call.asker.principal;
+        let found = self.tickets.get(&principal.name, &ticket.statement_handle);
+        found.filter(|announced| announced.statement.is_for(principal)).ok_or_else(unknown)
+    }
+}
+
+/// The answer to a ticket that is not the caller's, or nobody's.
+pub(super) fn unknown() -> Status {
+    Status::not_found("the ticket is unknown or has expired; send the statement again")
+}
+
+/// Says of an endpoint when its ticket will be forgotten, used from now on by nobody.
+pub(super) fn expire(endpoint: &mut FlightEndpoint) {
+    let expires = chrono::Utc::now().timestamp().saturating_add_unsigned(TICKET_IDLE.as_secs());
+    endpoint.expiration_time.get_or_insert_default().seconds = expires;
 }
 
 /// The request in a command.
@@ -94,16 +119,4 @@ pub(super) fn info(
         .with_total_bytes(-1)
         .with_ordered(true);
     info.try_with_schema(schema).map_err(|_| Status::internal("the answer's columns cannot be described"))
-}
-
-/// The messages for `rows`: the schema first, even when no row follows. Rows are read as the
-/// client takes messages, so a slow client holds one batch and a client that leaves ends the run.
-pub(super) fn encode(schema: SchemaRef, rows: Rows) -> BoxStream<'static, Result<FlightData, Status>> {
-    let rows = rows.map_err(|error| FlightError::Tonic(Box::new(status(error))));
-    FlightDataEncoderBuilder::new()
-        .with_schema(schema)
-        .with_max_flight_data_size(MESSAGE_BYTES)
-        .build(rows)
-        .map_err(Status::from)
-        .boxed()
 }
