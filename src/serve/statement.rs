@@ -47,12 +47,14 @@ pub struct Request {
     pub rows: Vec<Vec<ScalarValue>>,
     /// The release to read.
     pub pin: Pin,
+    /// The schema of names that have none; `None`: the usual one.
+    pub schema: Option<String>,
 }
 
 impl Request {
     /// A text without parameters, for the newest release.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest }
+        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest, schema: None }
     }
 }
 
@@ -90,6 +92,10 @@ impl Statement {
             Ok(pinned) => pinned,
             Err(error) => return Err(refuse(&hub, &record, error).await),
         };
+        if let Some(schema) = &request.schema {
+            let session = pinned.context.state_ref();
+            session.write().config_mut().options_mut().catalog.default_schema.clone_from(schema);
+        }
         let mut record = Query { release: pinned.release, ..record };
         let (shared, principal) = (Arc::clone(&hub), asker.principal.clone());
         let draft = on_deep_stack(async move {

@@ -7,7 +7,9 @@
 mod auth;
 mod backoff;
 mod envelope;
+mod headers;
 mod lanes;
+mod login;
 mod metadata;
 mod options;
 mod prepared;
@@ -15,9 +17,11 @@ mod session;
 mod shelf;
 mod sql_info;
 mod statements;
+mod tokens;
 
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
+use crate::policy::access::Access;
 use crate::serve::statement::Statement;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
@@ -57,10 +61,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service without log-ins, tickets or prepared statements.
-    pub fn new(hub: Arc<Hub>) -> Result<Self> {
+    /// A service without log-ins, tickets or prepared statements, for those whom `access` lets in.
+    pub fn new(hub: Arc<Hub>, access: Arc<Access>) -> Result<Self> {
         Ok(Self {
-            gate: Gate::new(Arc::clone(&hub))?,
+            gate: Gate::new(Arc::clone(&hub), access)?,
             hub,
             lanes: Lanes::default(),
             tickets: Shelf::new(TICKET_IDLE, TICKETS_PER_USER),
