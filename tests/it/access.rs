@@ -3,6 +3,7 @@
 use crate::as_of::{act, log_in, options};
 use crate::flight::{Client, ask, fetch, short, shown};
 use crate::hub;
+use arrow_flight::sql::client::FlightSqlServiceClient;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,6 +38,11 @@ impl Own {
 
     pub async fn log_in(&self, user: &str) -> Client {
         log_in(self.address, &self.authority, user).await
+    }
+
+    /// A client that has not logged in.
+    pub async fn connect(&self) -> Client {
+        FlightSqlServiceClient::new(hub::channel(self.address, &self.authority).await)
     }
 
     fn settings(&self) -> String {
@@ -110,7 +116,7 @@ async fn who_is_removed_is_out() {
     let before = own.remove("beds");
     until(&mut beds, COUNT, "log in again: the token has expired").await;
     assert!(answer(&mut narrow, COUNT).await.contains("| 2 |"), "others go on");
-    let mut client = own.log_in("narrow").await;
+    let mut client = own.connect().await;
     let refused = client.handshake("beds", &hub::password("beds")).await.unwrap_err();
     assert_eq!(short(&refused.to_string()), "unknown user or wrong password");
     // Who comes back with the same password is who was removed; with another, somebody else.

@@ -4,7 +4,6 @@ use crate::access::{Own, answer, until};
 use crate::as_of::{act, options};
 use crate::flight::Client;
 use crate::hub;
-use arrow_flight::sql::client::FlightSqlServiceClient;
 use chrono::{TimeDelta, Utc};
 use muster::serve::token;
 use muster::state::State;
@@ -31,7 +30,7 @@ impl Own {
     }
 
     async fn with_token(&self, text: &str) -> Client {
-        let mut client = FlightSqlServiceClient::new(hub::channel(self.address, &self.authority).await);
+        let mut client = self.connect().await;
         client.set_token(text.into());
         client
     }
