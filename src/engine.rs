@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// The catalog that clients see.
 pub const CATALOG: &str = "muster";
 
+/// The schema of names that have none, unless a client chooses another.
+pub const SCHEMA: &str = "conformed";
+
 /// The memory all queries and builds of one process may use together before they spill.
 const MEMORY_BYTES: usize = 4 << 30;
 
@@ -78,7 +81,7 @@ impl Engine {
         let mut config = config
             .with_information_schema(true)
             .with_create_default_catalog_and_schema(true)
-            .with_default_catalog_and_schema(CATALOG, "conformed");
+            .with_default_catalog_and_schema(CATALOG, SCHEMA);
         let options = config.options_mut();
         options.execution.time_zone = Some("+00:00".into());
         options.execution.parquet.schema_force_view_types = false;

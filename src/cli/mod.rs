@@ -15,6 +15,7 @@ pub mod runs;
 pub mod serve;
 pub mod status;
 pub mod test;
+pub mod token;
 pub mod user;
 pub mod vacuum;
 
@@ -77,6 +78,8 @@ enum Command {
     Compact(vacuum::CompactArgs),
     /// Manage the users of the project.
     User(user::Args),
+    /// Manage the service tokens, for programs that log in.
+    Token(token::Args),
 }
 
 /// Runs the command; `Ok(false)` is a failure that has already been reported.
@@ -104,5 +107,6 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Vacuum(args) => vacuum::vacuum(&project, args).await,
         Command::Compact(args) => vacuum::compact(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
+        Command::Token(args) => token::run(&project, args).await,
     }
 }

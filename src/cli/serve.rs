@@ -28,16 +28,15 @@ pub struct Args {
 }
 
 pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
-    let mut project = project::load(folder)?;
-    if args.plaintext {
-        project.hub.tls = None;
-    } else if project.hub.tls.is_none() {
+    let project = project::load(folder)?;
+    if !args.plaintext && project.hub.tls.is_none() {
+        // Before anything is opened and said; the server would refuse as well.
         return Err(Error::config("the hub has no certificate")
-            .at(folder.join("muster.toml").display())
+            .at(folder.join(project::FILE).display())
             .hint("add [hub.tls] with certificate and key, or serve this machine only with --plaintext"));
     }
     let address = args.listen.unwrap_or_else(|| project.hub.flight.clone());
-    let scheme = if project.hub.tls.is_some() { "grpc+tls" } else { "grpc" };
+    let scheme = if args.plaintext { "grpc" } else { "grpc+tls" };
     let unusable = |e: std::io::Error| {
         Error::config(format!("cannot listen on \"{address}\""))
             .hint("choose another with --listen")
@@ -56,7 +55,10 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
         tokio::spawn(async move { scrape::serve(listener, || engine.reserved_bytes()).await })
     });
     let schedules = (!args.no_schedules).then(|| Schedules::start(&hub));
-    let served = serve::run(hub, listener, stop()).await;
+    let served = match args.plaintext {
+        true => serve::run_plaintext(hub, listener, stop()).await,
+        false => serve::run(hub, listener, stop()).await,
+    };
     if let Some(schedules) = schedules {
         schedules.stop().await;
     }

@@ -62,7 +62,7 @@ fn add(folder: &Path, project: &Project, args: &AddArgs) -> Result<()> {
     append(&file, &section(&args.name, &args.roles, &password::hash(&password)?), || {
         project::load(folder).map(drop).map_err(Error::from)
     })?;
-    println!("user {} added to {}; a running server knows it after a restart", args.name, file.display());
+    println!("user {} added to {}; a running server knows it within 10 seconds", args.name, file.display());
     Ok(())
 }
 

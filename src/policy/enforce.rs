@@ -18,6 +18,14 @@ const SERVED: [&str; 3] = ["conformed", "marts", "reference"];
 /// The schema of the system tables.
 const HUB: &str = "hub";
 
+/// The schemas that a client can name.
+pub const SCHEMAS: [&str; 5] = ["conformed", "marts", "reference", HUB, "information_schema"];
+
+/// The schema called `name`, whatever its case.
+pub fn schema(name: &str) -> Option<&'static str> {
+    SCHEMAS.into_iter().find(|schema| schema.eq_ignore_ascii_case(name))
+}
+
 /// Functions of the engine that tell which file of the lake a row comes from, and where in it.
 const FILE_FUNCTIONS: [&str; 2] = ["input_file_name", "file_row_index"];
 

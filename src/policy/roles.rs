@@ -34,7 +34,7 @@ impl Forces {
 }
 
 /// A user declared in `muster.toml`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The name used at log-in.
     pub name: String,
@@ -42,6 +42,15 @@ pub struct User {
     pub password_hash: String,
     /// Names of roles.
     pub roles: Vec<String>,
+}
+
+/// Who may log in, and what each role allows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct People {
+    /// Users, by name.
+    pub users: BTreeMap<String, User>,
+    /// Roles, by name.
+    pub roles: BTreeMap<String, Role>,
 }
 
 /// Who asks: a name and the union of the roles' grants.

@@ -4,7 +4,7 @@ use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, keep, secret, source};
 use crate::error::known;
-use crate::policy::roles::{Forces, Principal, Role, User};
+use crate::policy::roles::{Forces, People, Principal, Role, User};
 use crate::release::keep::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,7 @@ pub(super) struct Settings {
     pub(super) keep: Rules,
     pub(super) forces: BTreeMap<String, Force>,
     pub(super) sources: BTreeMap<String, Source>,
-    pub(super) roles: BTreeMap<String, Role>,
-    pub(super) users: BTreeMap<String, User>,
+    pub(super) people: People,
 }
 
 /// Reads `muster.toml`; `tables` are the names (`layer.name`) that a role can grant.
@@ -31,7 +30,7 @@ pub(super) fn check(
         let hub = match root.section("hub") {
             Some(section) => hub(dir, section),
             None => {
-                found.whole(&doc.file, 1, "there is no [hub]", "for example: [hub] with name = \"My hub\"");
+                no_hub(doc, found);
                 Hub::at(dir)
             }
         };
@@ -41,14 +40,34 @@ pub(super) fn check(
         let sources: BTreeMap<_, _> = sources
             .filter_map(|(name, section)| source::check(dir, &name, section, &forces, systems))
             .collect();
-        let roles = root.sections("roles", "role").into_iter();
-        let roles: BTreeMap<_, _> =
-            roles.map(|(name, section)| role(&name, section, &forces, tables)).collect();
-        let users = root.sections("users", "user").into_iter();
-        let users = users.map(|(name, section)| user(&name, section, &roles)).collect();
+        let people = people(&mut root, &forces, tables);
         root.finish();
-        Settings { hub, keep, forces, sources, roles, users }
+        Settings { hub, keep, forces, sources, people }
     })
+}
+
+/// Reads users and roles, and of the rest only what they are made of.
+pub(super) fn check_people(doc: &Doc, tables: &BTreeSet<String>, found: &Found) -> People {
+    reader::read(doc, found, |mut root| {
+        if !root.has("hub") {
+            // A file that was cut off must not pass for one in which everybody was removed.
+            no_hub(doc, found);
+        }
+        let forces = root.sections("forces", "force").into_iter().map(force).collect();
+        people(&mut root, &forces, tables)
+    })
+}
+
+fn no_hub(doc: &Doc, found: &Found) {
+    found.whole(&doc.file, 1, "there is no [hub]", "for example: [hub] with name = \"My hub\"");
+}
+
+fn people(root: &mut Section<'_>, forces: &BTreeMap<String, Force>, tables: &BTreeSet<String>) -> People {
+    let roles = root.sections("roles", "role").into_iter();
+    let roles: BTreeMap<_, _> = roles.map(|(name, section)| role(&name, section, forces, tables)).collect();
+    let users = root.sections("users", "user").into_iter();
+    let users = users.map(|(name, section)| user(&name, section, &roles)).collect();
+    People { users, roles }
 }
 
 impl Hub {
@@ -123,8 +142,7 @@ fn state_access(dir: &Path, section: &mut Section<'_>, address: &Address) -> Acc
 }
 
 fn tls(dir: &Path, mut section: Section<'_>) -> Option<Tls> {
-    let mut file = |key, example| -> Option<PathBuf> {
-        let path = section.required(key, example)?;
+    let file = |section: &Section<'_>, path: Text<'_>| -> PathBuf {
         let full = dir.join(path.value);
         if !full.is_file() {
             section.problem(
@@ -133,11 +151,13 @@ fn tls(dir: &Path, mut section: Section<'_>) -> Option<Tls> {
                 "paths start at the project folder",
             );
         }
-        Some(full)
+        full
     };
-    let (certificate, key) = (file("certificate", "\"server.pem\""), file("key", "\"server.key\""));
+    let certificate = section.required("certificate", "\"server.pem\"").map(|path| file(&section, path));
+    let key = section.required("key", "\"server.key\"").map(|path| file(&section, path));
+    let client_ca = section.text("client_ca").map(|path| file(&section, path));
     section.finish();
-    Some(Tls { certificate: certificate?, key: key? })
+    Some(Tls { certificate: certificate?, key: key?, client_ca })
 }
 
 fn force((code, mut section): (Text<'_>, Section<'_>)) -> (String, Force) {

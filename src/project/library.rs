@@ -4,7 +4,7 @@
 use super::problem::{Doc, Found};
 use crate::error::known;
 use include_dir::{Dir, DirEntry, include_dir};
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::path::Path;
 
 /// What stands before the path of a file that is built in, wherever it is shown.
@@ -153,6 +153,16 @@ impl<'a> Search<'a> {
         let mut files = unique(self.builtin, folder, extension, found);
         files.extend(unique(self.project, folder, extension, found));
         files
+    }
+
+    /// The tables that can be granted one by one, by the names of their files alone.
+    pub(super) fn tables(&self, found: &Found) -> BTreeSet<String> {
+        let layers = [("conformed", "sql"), ("marts", "sql"), ("reference", "csv")];
+        let names = layers.into_iter().flat_map(|(layer, extension)| {
+            let files = self.files(&format!("sql/{layer}/"), extension, found);
+            files.into_keys().map(move |name| format!("{layer}.{name}"))
+        });
+        names.collect()
     }
 
     /// Reports files of `sql/` that are in no layer's folder.

@@ -30,7 +30,7 @@ pub use secret::Secret;
 
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
-use crate::policy::roles::{Role, User};
+use crate::policy::roles::{People, Role, User};
 use crate::release::keep::Rules;
 use problem::{Doc, Found};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +91,7 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
     let mut drafts = models::read(&search, &connectors, found);
     let mut tables: BTreeSet<String> = drafts.iter().map(|draft| draft.model.table()).collect();
     tables.extend(lists.keys().map(|name| format!("reference.{name}")));
-    let hub::Settings { hub, keep, forces, sources, roles, users } =
+    let hub::Settings { hub, keep, forces, sources, people: People { users, roles } } =
         hub::check(&dir, &settings, &systems, &tables, found);
     models::link(&mut drafts, &systems, &tables, found);
     let order = models::order(&drafts, found);
@@ -122,6 +122,24 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
         roles,
         users,
     })
+}
+
+/// Reads and checks who may log in and what they may read in `settings`, a later text of
+/// `muster.toml` in `dir`. Nothing else is looked at: a mistake in a source or a model must not
+/// keep anybody in.
+pub fn people(dir: &Path, settings: String) -> Result<People, Problems> {
+    let mut settings = Doc::new(FILE, settings);
+    secret::hide(&mut settings);
+    // A table exists if there is a file for it, whatever is wrong in that file.
+    let elsewhere = Found::default();
+    let (files, builtin) = (Library::read(dir, &elsewhere), builtin());
+    let tables = library::Search { project: &files, builtin: &builtin }.tables(&elsewhere);
+    let found = Found::default();
+    let people = hub::check_people(&settings, &tables, &found);
+    match found.into_problems() {
+        None => Ok(people),
+        Some(problems) => Err(problems),
+    }
 }
 
 fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
@@ -176,6 +194,11 @@ pub struct Project {
 }
 
 impl Project {
+    /// Who may log in, and what each role allows.
+    pub fn people(&self) -> People {
+        People { users: self.users.clone(), roles: self.roles.clone() }
+    }
+
     /// How old the newest data of each dataset may be: the least that a pipeline allows.
     pub fn fresh(&self) -> BTreeMap<&str, Duration> {
         let mut fresh = BTreeMap::new();
@@ -213,6 +236,9 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The private key, PEM.
     pub key: PathBuf,
+    /// The authority that signs the certificates of clients, PEM; with one, a client without a
+    /// certificate is not let in.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// A member body.

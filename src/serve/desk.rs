@@ -41,6 +41,7 @@ pub(super) struct Key {
     pub(super) text: String,
     pub(super) rows: Vec<Vec<ScalarValue>>,
     pub(super) types: Types,
+    pub(super) schema: Option<String>,
 }
 
 impl Desk {

@@ -8,6 +8,7 @@ mod dialect;
 mod draft;
 pub mod fault;
 pub mod flight;
+mod follow;
 pub mod lanes;
 mod memory;
 mod origin;
@@ -18,19 +19,26 @@ mod record;
 mod shown;
 pub mod sql;
 pub mod statement;
+mod tls;
+pub mod token;
 pub mod wire;
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::project::Tls;
+use crate::policy::access::Access;
+use crate::project::FILE;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use desk::Desk;
+use futures::{Stream, StreamExt, future};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tls::Certificates;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
+use tonic::transport::server::{Connected, TcpIncoming};
 
 /// What clients upload is small; what they ask for in parallel over one connection is not.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
@@ -40,35 +48,62 @@ const FRAME_BYTES: u32 = 1 << 20;
 /// A client that answers no ping for this long is gone, and its statements end.
 const PING_EVERY: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same below TLS, for connections that are not through their handshake.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// A connection that does not finish its TLS handshake in time is closed.
-const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait when no connection can be accepted, because all files are in use for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long statements that run may take to end after a request to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves `hub` over Flight SQL on `listener` until `shutdown` completes: with TLS when the
-/// project has a certificate, without it only on a loopback address.
+/// Serves `hub` over Flight SQL on `listener` until `shutdown` completes, with the certificate of
+/// the project.
 pub async fn run(hub: Arc<Hub>, listener: TcpListener, shutdown: impl Future) -> Result<()> {
+    let tls = hub.project.hub.tls.as_ref().ok_or_else(|| {
+        Error::config("the hub has no certificate")
+            .at(hub.project.dir.join(FILE).display())
+            .hint("add [hub.tls] with certificate and key")
+    })?;
+    let mut certificates = Certificates::load(tls).await?;
+    let incoming = certificates.accept(accepted(listener));
+    tokio::select! {
+        served = answer(hub, incoming, shutdown) => served,
+        never = certificates.follow() => match never {},
+    }
+}
+
+/// The same without encryption, on a loopback address only: passwords and police data must not
+/// cross a network in the clear.
+pub async fn run_plaintext(hub: Arc<Hub>, listener: TcpListener, shutdown: impl Future) -> Result<()> {
+    let address =
+        listener.local_addr().map_err(|e| Error::internal("the listener has no address").because(e))?;
+    if !address.ip().is_loopback() {
+        return Err(Error::config(format!("\"{address}\" can be reached from other machines"))
+            .hint("listen on 127.0.0.1, or serve with a certificate, which is [hub.tls] in muster.toml"));
+    }
+    answer(hub, accepted(listener).map(Ok), shutdown).await
+}
+
+/// Answers whoever comes in by `incoming`.
+async fn answer<C>(
+    hub: Arc<Hub>,
+    incoming: impl Stream<Item = io::Result<C>>,
+    shutdown: impl Future,
+) -> Result<()>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     let mut server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_TIMEOUT));
-    match &hub.project.hub.tls {
-        Some(tls) => {
-            server = server.tls_config(certificate(tls).await?).map_err(|e| {
-                Error::config("the server's certificate cannot be used")
-                    .at(tls.certificate.display())
-                    .because(e)
-            })?;
-        }
-        None => only_loopback(&listener)?,
-    }
+    let access = Arc::new(Access::new(hub.project.people()));
+    let dir = hub.project.dir.clone();
     let desk = Desk::new(hub)?;
-    let service = FlightServiceServer::new(flight::Service::new(Arc::clone(&desk))?);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let service = FlightServiceServer::new(flight::Service::new(Arc::clone(&desk), Arc::clone(&access))?);
     let (stopping, stopped) = oneshot::channel();
     let signal = async move {
         shutdown.await;
@@ -85,8 +120,27 @@ pub async fn run(hub: Arc<Hub>, listener: TcpListener, shutdown: impl Future) ->
     tokio::select! {
         served = serving => served.map_err(|e| Error::internal("the server stopped").because(e)),
         () = grace(stopped) => Ok(()),
-        () = watching => Ok(()),
+    let access = Arc::new(Access::new(hub.project.people()));
+    let dir = hub.project.dir.clone();
+    let desk = Desk::new(hub)?;
+    let service = FlightServiceServer::new(flight::Service::new(Arc::clone(&desk), Arc::clone(&access))?);
     }
+}
+
+/// The connections that come in. One that cannot be accepted does not end the server.
+fn accepted(listener: TcpListener) -> impl Stream<Item = TcpStream> {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE));
+    let accepted = incoming.then(|connection| async {
+        match connection {
+            Ok(connection) => Some(connection),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                None
+            }
+        }
+    });
+    accepted.filter_map(future::ready)
 }
 
 /// Completes some time after the request to stop; never without one.
@@ -95,27 +149,4 @@ async fn grace(stopped: oneshot::Receiver<()>) {
         Ok(()) => tokio::time::sleep(GRACE).await,
         Err(_) => std::future::pending().await,
     }
-}
-
-/// Passwords and police data must not cross a network in the clear.
-fn only_loopback(listener: &TcpListener) -> Result<()> {
-    let address =
-        listener.local_addr().map_err(|e| Error::internal("the listener has no address").because(e))?;
-    match address.ip().is_loopback() {
-        true => Ok(()),
-        false => Err(Error::config(format!(
-            "\"{address}\" can be reached from other machines, and the hub has no certificate"
-        ))
-        .hint("add [hub.tls] with certificate and key to muster.toml, or listen on 127.0.0.1")),
-    }
-}
-
-async fn certificate(tls: &Tls) -> Result<ServerTlsConfig> {
-    let read = async |path: &std::path::Path| {
-        tokio::fs::read(path).await.map_err(|e| {
-            Error::config("a file of the server's certificate cannot be read").at(path.display()).because(e)
-        })
-    };
-    let identity = Identity::from_pem(read(&tls.certificate).await?, read(&tls.key).await?);
-    Ok(ServerTlsConfig::new().identity(identity).timeout(TLS_TIMEOUT))
 }

@@ -49,12 +49,15 @@ pub struct Request {
     pub pin: Pin,
     /// The types of the answer.
     pub types: wire::Types,
+    /// The schema of names that have none; `None`: the usual one.
+    pub schema: Option<String>,
 }
 
 impl Request {
     /// A text without parameters, for the newest release.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), rows: Vec::new(), pin: Pin::Newest, types: wire::Types::default() }
+        let (rows, pin, types) = (Vec::new(), Pin::Newest, wire::Types::default());
+        Self { text: text.into(), rows, pin, types, schema: None }
     }
 }
 
@@ -185,13 +188,17 @@ impl Planned {
         let seen = desk.views.seen(&hub, principal, request.pin.release()).await?;
         record.release = seen.release();
         let (release, visibility) = (seen.release(), seen.visibility());
-        let Request { text, rows, types, .. } = request.clone();
-        let key = Arc::new(Key { release, visibility, text, rows, types });
+        let Request { text, rows, types, schema, .. } = request.clone();
+        let key = Arc::new(Key { release, visibility, text, rows, types, schema });
         if let Some(planned) = desk.plans.get(&key) {
             record.tables.clone_from(&planned.tables);
             return Ok(planned);
         }
         let pinned = seen.session(&hub, principal)?;
+        if let Some(schema) = &request.schema {
+            let session = pinned.context.state_ref();
+            session.write().config_mut().options_mut().catalog.default_schema.clone_from(schema);
+        }
         let principal = principal.clone();
         let turn = desk.planner().await?;
         let draft = on_deep_stack(async move {

@@ -1,5 +1,5 @@
-//! What must survive a restart but is not data: runs, steps, checks, leases, schedules and the
-//! record of queries. Losing it loses no data: cursors and releases are in the lake.
+//! What must survive a restart but is not data: runs, steps, checks, leases, schedules, service
+//! tokens and the record of queries. Losing it loses no data: cursors and releases are in the lake.
 //!
 //! One set of statements serves SQLite and PostgreSQL; what differs is in [`schema`] and in the
 //! clock that decides what has expired.
@@ -11,6 +11,7 @@ pub mod queries;
 pub mod runs;
 mod schema;
 pub mod slots;
+pub mod tokens;
 
 use crate::error::{Error, Result};
 use crate::project::{Access, Address, Server, TlsMode};

@@ -136,7 +136,7 @@ fn zoned(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-async fn log_in(address: SocketAddr, authority: &str, user: &str) -> Client {
+pub async fn log_in(address: SocketAddr, authority: &str, user: &str) -> Client {
     let mut client = FlightSqlServiceClient::new(hub::channel(address, authority).await);
     client.handshake(user, &password(user)).await.unwrap();
     client
@@ -660,7 +660,7 @@ async fn what_cannot_be_resolved_is_refused() {
 }
 
 /// Sends an action of sessions; gives the answer's bytes.
-async fn act(
+pub async fn act(
     client: &mut Client,
     headers: &[(&'static str, &str)],
     name: &str,
@@ -690,7 +690,7 @@ struct Text {
     text: Option<String>,
 }
 
-fn options(pairs: &[(&str, Option<&str>)]) -> Vec<u8> {
+pub fn options(pairs: &[(&str, Option<&str>)]) -> Vec<u8> {
     let pairs = pairs.iter().map(|(name, text)| (name.to_string(), Text { text: text.map(str::to_string) }));
     Options { options: pairs.collect() }.encode_to_vec()
 }

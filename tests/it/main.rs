@@ -9,6 +9,7 @@
     reason = "tests fail loudly"
 )]
 
+mod access;
 mod as_of;
 mod build;
 mod check;
@@ -29,6 +30,8 @@ mod state;
 mod store;
 mod support;
 mod tidy;
+mod tls;
+mod tokens;
 mod upkeep;
 
 /// Private database servers, shared with the conformance suite of the transports.

@@ -10,6 +10,7 @@ use muster::state::leases::{Claim, Lease};
 use muster::state::queries::{Outcome, Query};
 use muster::state::runs::{NewRun, Step};
 use muster::state::slots::Fate;
+use muster::state::tokens::Token;
 use rand::{Rng, SeedableRng};
 use sqlx::{Connection, Executor, Row, SqliteConnection};
 use std::sync::Arc;
@@ -60,6 +61,7 @@ const CASES: &[(&str, Case)] = &[
     ("no_clock_gives_a_lease_to_two", |bench| no_clock_gives_a_lease_to_two(bench).boxed_local()),
     ("failing_sources_wait_longer", |bench| failing_sources_wait_longer(bench).boxed_local()),
     ("slots", |bench| slots(bench).boxed_local()),
+    ("tokens", |bench| tokens(bench).boxed_local()),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,6 +82,35 @@ async fn on_postgresql() {
         eprintln!("{name}");
         case(&Bench::postgres(&running, name).await).await;
     }
+}
+
+async fn tokens(bench: &Bench) {
+    let state = bench.open().await;
+    let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap();
+    let made = |id: &str, expires_at| Token {
+        id: id.into(),
+        principal: "anna".into(),
+        label: "nightly".into(),
+        hash: format!("hash of {id}"),
+        created_at: now,
+        expires_at,
+        revoked_at: None,
+        used_on: None,
+    };
+    let (first, second) = (made("1", now + TimeDelta::days(1)), made("2", now));
+    state.add_token(&first).await.unwrap();
+    state.add_token(&second).await.unwrap();
+    assert!(state.add_token(&first).await.is_err(), "an id is used once");
+    assert_eq!(state.tokens().await.unwrap(), [first.clone(), second.clone()]);
+    assert!(first.is_good_at(now) && !second.is_good_at(now));
+    state.token_used("1", now.date_naive()).await.unwrap();
+    assert!(state.revoke_token("1", now).await.unwrap());
+    assert!(!state.revoke_token("1", now + TimeDelta::days(1)).await.unwrap());
+    let revoked = state.token("1").await.unwrap().unwrap();
+    assert!(!revoked.is_good_at(now));
+    let wanted = Token { revoked_at: Some(now), used_on: Some(now.date_naive()), ..first };
+    assert_eq!(revoked, wanted);
+    assert_eq!(state.token("3").await.unwrap(), None);
 }
 
 async fn made_once(bench: &Bench) {
@@ -306,7 +337,7 @@ async fn a_file_from_before_the_numbering_keeps_its_rows() {
 
     let mut newer = SqliteConnection::connect_with(&options).await.unwrap();
     let versions = newer.fetch_all("select version from schema_version order by version").await.unwrap();
-    assert_eq!(versions.iter().map(|row| row.get::<i64, _>(0)).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(versions.iter().map(|row| row.get::<i64, _>(0)).collect::<Vec<_>>(), [1, 2, 3, 4]);
     newer.execute("insert into schema_version values (99, 0)").await.unwrap();
     let error = State::open(&bench.address, &bench.access).await.unwrap_err().to_string();
     assert!(error.ends_with("the state database is of version 99, newer than this muster"), "{error}");

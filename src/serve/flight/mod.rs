@@ -9,6 +9,8 @@ mod auth;
 mod backoff;
 mod cancel;
 mod envelope;
+mod headers;
+mod login;
 mod messages;
 mod metadata;
 mod options;
@@ -17,9 +19,11 @@ mod session;
 mod shelf;
 mod sql_info;
 mod statements;
+mod tokens;
 
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
+use crate::policy::access::Access;
 use crate::serve::desk::Desk;
 use crate::serve::statement::Statement;
 use arrow_flight::flight_service_server::FlightService;
@@ -61,11 +65,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service without log-ins, tickets or prepared statements.
-    pub fn new(desk: Arc<Desk>) -> Result<Self> {
+    /// A service without log-ins, tickets or prepared statements, for those whom `access` lets in.
+    pub fn new(desk: Arc<Desk>, access: Arc<Access>) -> Result<Self> {
         let hub = Arc::clone(desk.hub());
         Ok(Self {
-            gate: Gate::new(Arc::clone(&hub))?,
+            gate: Gate::new(Arc::clone(&hub), access)?,
             hub,
             desk,
             tickets: Shelf::new(TICKET_IDLE, TICKETS_PER_USER),

@@ -1,10 +1,11 @@
-//! The options of a session, of which there is one: `muster.as_of`.
+//! The options of a session: `muster.as_of`, and the schema of names that have none.
 //!
 //! `arrow-flight` does not have these messages; they are declared here as in Arrow's
 //! `Flight.proto`.
 
-use super::session::Call;
-use super::{Service, status};
+use super::session::{Call, Change};
+use super::{Service, headers, status};
+use crate::engine;
 use crate::release::as_of::{self, Moment, Pin};
 use arrow_flight::ActionType;
 use bytes::Bytes;
@@ -21,13 +22,15 @@ pub(super) const SET: &str = "SetSessionOptions";
 
 /// The instant whose release the session reads.
 const AS_OF: &str = "muster.as_of";
-/// Options that drivers set and read, whose only value is the one that the hub has anyway.
-const FIXED: [(&str, &str); 2] = [("catalog", "muster"), ("schema", "conformed")];
+/// The schema of names that have none.
+const SCHEMA: &str = "schema";
+/// What drivers set and read although there is only one.
+const CATALOG: &str = "catalog";
 
 /// The actions of sessions.
 pub(super) fn actions() -> [ActionType; 3] {
     [
-        (SET, "Sets options of the session: muster.as_of."),
+        (SET, "Sets options of the session: muster.as_of, schema."),
         (GET, "Reads the options of the session."),
         (CLOSE, "Ends the session."),
     ]
@@ -40,33 +43,42 @@ impl Service {
     pub(super) async fn set_options(&self, call: &Call, body: &Bytes) -> Result<Bytes, Status> {
         let request = SetSessionOptionsRequest::decode(body.clone()).map_err(|_| unreadable(SET))?;
         let mut errors = HashMap::new();
-        let mut pin = None;
+        let mut change = Change::default();
         for (name, Value { value }) in request.session_options {
-            let fixed = FIXED.iter().find(|(fixed, _)| *fixed == name);
-            match (name.as_str(), value) {
-                (AS_OF, None) => pin = Some(Pin::Newest),
-                (AS_OF, Some(Kind::Text(text))) if text.is_empty() => pin = Some(Pin::Newest),
-                (AS_OF, Some(Kind::Text(text))) => {
+            let text = match value {
+                None => Some(String::new()),
+                Some(Kind::Text(text)) => Some(text),
+                Some(_) => None,
+            };
+            match (name.as_str(), text) {
+                (AS_OF, Some(text)) if text.is_empty() => change.pin = Some(Pin::Newest),
+                (AS_OF, Some(text)) => {
                     let instant = as_of::instant(&text).map_err(status)?;
-                    pin = Some(Pin::AsOf(as_of::current(&self.hub.lake, instant).await.map_err(status)?));
+                    let moment = as_of::current(&self.hub.lake, instant).await.map_err(status)?;
+                    change.pin = Some(Pin::AsOf(moment));
                 }
-                (_, Some(Kind::Text(text))) if fixed.is_some_and(|(_, only)| *only == text) => {}
-                _ => {
-                    let known = name == AS_OF || fixed.is_some();
-                    let reason = if known { Reason::InvalidValue } else { Reason::InvalidName };
+                (SCHEMA, Some(text)) if text.is_empty() => change.schema = Some(None),
+                (SCHEMA, Some(text)) => change.schema = Some(Some(headers::schema(&text)?)),
+                (CATALOG, Some(text)) if text.eq_ignore_ascii_case(engine::CATALOG) => {}
+                (known, _) => {
+                    let is_known = [AS_OF, SCHEMA, CATALOG].contains(&known);
+                    let reason = if is_known { Reason::InvalidValue } else { Reason::InvalidName };
                     errors.insert(name, Problem { reason: reason.into() });
                 }
             }
         }
-        if let (Some(pin), true) = (pin, errors.is_empty()) {
-            self.settle(call, pin)?;
+        if errors.is_empty() && change != Change::default() {
+            self.settle(call, change)?;
         }
         Ok(SetSessionOptionsResult { errors }.encode_to_vec().into())
     }
 
     /// The options of the session, as they are for this call.
     pub(super) fn get_options(&self, call: &Call) -> Bytes {
-        let mut options: HashMap<_, _> = FIXED.map(|(name, only)| (name.to_string(), only.into())).into();
+        let schema = call.schema.as_deref().unwrap_or(engine::SCHEMA);
+        let mut options: HashMap<_, Value> = HashMap::new();
+        options.insert(CATALOG.to_string(), engine::CATALOG.into());
+        options.insert(SCHEMA.to_string(), schema.into());
         if let Pin::AsOf(Moment { instant, .. }) = call.pin {
             options.insert(AS_OF.to_string(), as_of::shown(instant).into());
         }

@@ -1,55 +1,76 @@
-//! Sessions: what the calls of one log-in share, which is the release that they read.
+//! Sessions: what the calls of one log-in share, which is the release that they read and the
+//! schema of names that have none.
 //!
-//! A session belongs to the bearer token, because most clients send nothing else; for clients
-//! that keep cookies, to the cookie that they got when they logged in.
+//! A session belongs to the bearer token of a log-in, because most clients send nothing else; for
+//! clients that keep cookies, to the cookie that they got when they logged in. A service token has
+//! none of its own: the programs that share it must not change what the others read.
 
+use super::headers::Properties;
 use super::{Service, status};
-use crate::release::as_of::{self, Pin};
+use crate::release::as_of::Pin;
 use crate::serve::statement::{Asker, Request, Statement};
 use crate::serve::wire::Types;
 use arrow_flight::PutResult;
 use arrow_flight::sql::DoPutUpdateResult;
-use chrono::{DateTime, Utc};
 use prost::Message;
 use tonic::Status;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 
 /// The cookie's name, which Arrow's own servers use.
 const COOKIE: &str = "arrow_flight_session_id";
-/// The header that pins one call to an instant.
-const HEADER: &str = "x-muster-as-of";
-/// The header with which a client says that it reads views.
-const VIEWS: &str = "x-muster-views";
 
-/// One call: who makes it, and which release it reads.
+/// One call: who makes it, and what it reads.
 #[derive(Debug)]
 pub(super) struct Call {
     /// Who.
     pub(super) asker: Asker,
-    /// What is read: the header's, or else the session's.
+    /// Which release is read: the header's, or else the session's.
     pub(super) pin: Pin,
-    /// Whether a header of this call says what is read.
-    pub(super) is_pinned: bool,
-    /// The types that the client takes.
-    pub(super) types: Types,
+    /// The schema of names that have none: the header's, or else the session's.
+    pub(super) schema: Option<String>,
+    /// What the headers of this call say.
+    pub(super) headers: Properties,
     /// Where the session's options are kept.
     pub(super) session: Session,
+    /// The session's options.
+    pub(super) kept: Settings,
 }
 
 impl Call {
     /// A text without parameters, over what the call reads.
     pub(super) fn request(&self, text: impl Into<String>) -> Request {
-        Request { pin: self.pin, types: self.types, ..Request::text(text) }
+        let (pin, schema, types) = (self.pin, self.schema.clone(), self.headers.types);
+        Request { pin, schema, types, ..Request::text(text) }
     }
 }
 
 /// The key of a session.
 #[derive(Debug)]
 pub(super) enum Session {
-    /// A bearer token.
+    /// The bearer token of a log-in.
     Token(Vec<u8>),
     /// A cookie.
     Cookie(Vec<u8>),
+    /// None: nothing is kept from one call to the next.
+    None,
+}
+
+/// What a session keeps.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    /// Which release is read.
+    pub(super) pin: Pin,
+    /// The schema of names that have none, if it is not the usual one.
+    pub(super) schema: Option<String>,
+}
+
+/// What a client changes of its session; `None` stays as it is.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Change {
+    /// Which release is read.
+    pub(super) pin: Option<Pin>,
+    /// The schema of names that have none.
+    pub(super) schema: Option<Option<String>>,
 }
 
 /// The session in the cookies of a call.
@@ -65,44 +86,27 @@ pub(super) fn set_cookie(session: &str) -> Result<AsciiMetadataValue, Status> {
         .map_err(|_| Status::internal("the session cannot be sent"))
 }
 
-/// The instant in the header of a call. One that cannot be read is an error: the call would
-/// otherwise be answered from today's release.
-pub(super) fn header(headers: &MetadataMap) -> Result<Option<DateTime<Utc>>, Status> {
-    let mut values = headers.get_all(HEADER).into_iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => {
-            let text =
-                value.to_str().map_err(|_| Status::invalid_argument(format!("{HEADER} is not text")))?;
-            as_of::instant(text).map(Some).map_err(status)
-        }
-        (Some(_), Some(_)) => Err(Status::invalid_argument(format!("{HEADER} was sent more than once"))),
-    }
-}
-
-/// The types that a client takes: more than the plain ones only when it says so.
-pub(super) fn types(headers: &MetadataMap) -> Types {
-    match headers.get(VIEWS).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
-        true => Types::Views,
-        false => Types::Plain,
-    }
-}
-
 impl Service {
     /// Applies what a statement sets to the session of `call`, before the client learns that it
     /// was planned: some send the next statement without fetching the answer.
     pub(super) async fn apply(&self, call: &Call, planned: &Statement) -> Result<(), Status> {
         let Some(pin) = planned.sets() else { return Ok(()) };
-        self.settle(call, pin)?;
+        self.settle(call, Change { pin: Some(pin), ..Change::default() })?;
         planned.has_taken_effect(&call.asker.peer).await.map_err(status)
     }
 
-    /// Makes `pin` what the session of `call` reads.
-    pub(super) fn settle(&self, call: &Call, pin: Pin) -> Result<(), Status> {
-        match call.is_pinned {
-            false => self.gate.set(call, pin),
-            true => {
-                Err(Status::failed_precondition(format!("the header {HEADER} already says what is read")))
+    /// Makes `change` to the session of `call`.
+    pub(super) fn settle(&self, call: &Call, change: Change) -> Result<(), Status> {
+        let said = |header: &str| {
+            Status::failed_precondition(format!("the header {header} already says what is read"))
+        };
+        match &call.headers {
+            Properties { as_of: Some((header, _)), .. } if change.pin.is_some() => Err(said(header)),
+            Properties { schema: Some(_), .. } if change.schema.is_some() => Err(said("schema")),
+            _ => {
+                let Settings { pin, schema } = call.kept.clone();
+                let (pin, schema) = (change.pin.unwrap_or(pin), change.schema.unwrap_or(schema));
+                self.gate.set(call, Settings { pin, schema })
             }
         }
     }
