@@ -1,5 +1,6 @@
 //! The command line: one file per command family, and the only place that prints.
 
+pub mod audit;
 pub mod backfill;
 pub mod build;
 pub mod check;
@@ -75,6 +76,8 @@ enum Command {
     Vacuum(vacuum::VacuumArgs),
     /// Rewrite many small files of a table into few; no answer changes.
     Compact(vacuum::CompactArgs),
+    /// Whether the record of reads is whole, and what to keep elsewhere to know it.
+    Audit(audit::Args),
     /// Manage the users of the project.
     User(user::Args),
 }
@@ -103,6 +106,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Runs(args) => runs::run(&project, args).await,
         Command::Vacuum(args) => vacuum::vacuum(&project, args).await,
         Command::Compact(args) => vacuum::compact(&project, args).await,
+        Command::Audit(args) => audit::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
     }
 }

@@ -56,13 +56,14 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
         tokio::spawn(async move { scrape::serve(listener, || engine.reserved_bytes()).await })
     });
     let schedules = (!args.no_schedules).then(|| Schedules::start(&hub));
-    let served = serve::run(hub, listener, stop()).await;
+    let served = serve::run(Arc::clone(&hub), listener, stop()).await;
     if let Some(schedules) = schedules {
         schedules.stop().await;
     }
     if let Some(metrics) = metrics {
         metrics.abort();
     }
+    hub.audit.anchor().await;
     served?;
     println!("stopped");
     Ok(true)
