@@ -192,7 +192,9 @@ mod tests {
     #[test]
     fn harmful_characters_are_escaped_and_come_back() {
         let nasty: String = (0..=0x10_ffff).filter_map(char::from_u32).filter(|c| is_harmful(*c)).collect();
-        assert!("\0\n\r\u{1b}\u{7f}\u{9b}\u{202e}\u{2066}\u{200e}\u{2028}".chars().all(|c| nasty.contains(c)));
+        assert!(
+            "\0\n\r\u{1b}\u{7f}\u{9b}\u{202e}\u{2066}\u{200e}\u{2028}".chars().all(|c| nasty.contains(c))
+        );
         let text = format!("select 'Łódź 警 🚓'{nasty}");
         let json = Event::begin(&query(&text)).json().unwrap();
         assert!(!json.chars().any(is_harmful));

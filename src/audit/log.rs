@@ -55,10 +55,19 @@ type Answer<T> = oneshot::Sender<Result<T, Failure>>;
 enum Job {
     /// To be durable before it is answered. Whoever asked may have gone away by then: the statement
     /// is dropped with the answer, which ends it.
-    Begin { event: String, open: Open, answer: Answer<Open> },
-    End { event: String, answer: Option<Answer<()>> },
+    Begin {
+        event: String,
+        open: Open,
+        answer: Answer<Open>,
+    },
+    End {
+        event: String,
+        answer: Option<Answer<()>>,
+    },
     /// Asks for the newest line, durable.
-    Sync { answer: Answer<Head> },
+    Sync {
+        answer: Answer<Head>,
+    },
 }
 
 impl Log {
@@ -185,7 +194,8 @@ impl Open {
     pub async fn end(mut self, outcome: Outcome, rows: u64, bytes: u64) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         self.send(outcome, rows, bytes, Some(answer))?;
-        let written = timeout(PATIENCE, answered).await.map_or_else(|_| Err(late()), |got| got.map_err(|_| gone())?);
+        let written =
+            timeout(PATIENCE, answered).await.map_or_else(|_| Err(late()), |got| got.map_err(|_| gone())?);
         written.map_err(|cause| {
             Error::internal("the end of the statement cannot be recorded")
                 .hint("check that the folder \"audit\" of the lake can be written and that its disk is not full")
@@ -270,7 +280,9 @@ impl Parts {
         let first = locked.head().seq + 1;
         let durable = match self.begins.is_empty() && self.syncs.is_empty() {
             true => Ok(()),
-            false => locked.append_durably(self.begins.iter().map(|(event, ..)| event.as_str())).map_err(shared),
+            false => {
+                locked.append_durably(self.begins.iter().map(|(event, ..)| event.as_str())).map_err(shared)
+            }
         };
         let head = locked.head();
         drop(locked);

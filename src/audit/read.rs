@@ -72,7 +72,8 @@ impl Statements {
                 Some(raw) if !raw.is_whole => {}
                 Some(raw) => {
                     let line = Line::read(raw.bytes);
-                    let read = line.and_then(|line| Some((line.head.seq, serde_json::from_slice(line.json).ok()?)));
+                    let read =
+                        line.and_then(|line| Some((line.head.seq, serde_json::from_slice(line.json).ok()?)));
                     match read {
                         Some((seq, event)) => {
                             if let Some(ended) = self.take(seq, event) {
@@ -174,8 +175,15 @@ mod tests {
         assert!(shown(dir.path(), None).is_empty());
         // Files of a few lines, so that ends are in others than their beginnings.
         let mut writer = Writer::new(dir.path().into(), 300);
-        let events =
-            [begin("anna", "a\r\n1"), begin("ben", "b1"), end(2), begin("anna", "a2"), end(99), end(1), end(1)];
+        let events = [
+            begin("anna", "a\r\n1"),
+            begin("ben", "b1"),
+            end(2),
+            begin("anna", "a2"),
+            end(99),
+            end(1),
+            end(1),
+        ];
         for event in &events {
             writer.lock().unwrap().append([event.as_str()]).unwrap();
         }

@@ -100,7 +100,9 @@ impl fmt::Display for Problem {
                     Wrong::Missing { first, last } if first == last => {
                         write!(f, "entry {first} is missing before it")
                     }
-                    Wrong::Missing { first, last } => write!(f, "entries {first} to {last} are missing before it"),
+                    Wrong::Missing { first, last } => {
+                        write!(f, "entries {first} to {last} are missing before it")
+                    }
                 }
             }
             Problem::Unreadable { file, why } => write!(f, "{file}: cannot be read: {why}"),
@@ -117,9 +119,8 @@ impl fmt::Display for Problem {
 /// Verifies the record in `folder`, and that it holds each of `heads`. Reads the files side by
 /// side, one to a processor. Blocks.
 pub fn verify(folder: &Path, heads: &[Head]) -> Result<Report> {
-    let unreadable = |e: io::Error| {
-        Error::lake("the record of reads cannot be read").at(folder.display()).because(e)
-    };
+    let unreadable =
+        |e: io::Error| Error::lake("the record of reads cannot be read").at(folder.display()).because(e);
     let segments = segment::list_quietly(folder).map_err(unreadable)?;
     let mut wanted: HashMap<u64, Vec<Hash>> = HashMap::new();
     for head in heads {
@@ -176,7 +177,8 @@ fn period(segments: &[Segment]) -> io::Result<Option<(i64, i64)>> {
     let at = |line: &[u8]| -> Option<i64> {
         Some(serde_json::from_slice::<Event<'_>>(Line::read(line)?.json).ok()?.at())
     };
-    let (Some(first), Some(last)) = (segments.first(), segments.iter().rfind(|segment| segment.len > 0)) else {
+    let (Some(first), Some(last)) = (segments.first(), segments.iter().rfind(|segment| segment.len > 0))
+    else {
         return Ok(None);
     };
     let began = Lines::open(&first.path, 0, first.len)?.next()?.and_then(|raw| at(raw.bytes));
@@ -200,7 +202,8 @@ fn scans<'a>(segments: &'a [Segment], wanted: &'a HashMap<u64, Vec<Hash>>) -> Ve
     let mut done: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         // A panic must not pass for a file in which nothing is wrong.
-        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let joined =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
         joined.flatten().collect()
     });
     done.sort_by_key(|(at, _)| *at);
@@ -304,7 +307,9 @@ impl<'a> Scan<'a> {
                     *wrong = now;
                 }
             }
-            _ => self.problems.push(Problem::Lines { file: self.file.clone(), line: at, last: at, wrong: now }),
+            _ => {
+                self.problems.push(Problem::Lines { file: self.file.clone(), line: at, last: at, wrong: now })
+            }
         }
     }
 }

@@ -133,11 +133,6 @@ impl Locked<'_> {
         self.write(events, File::sync_data)
     }
 
-    /// Makes durable what was appended.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.end.file.sync_data()
-    }
-
     fn write<'e>(
         &mut self,
         events: impl IntoIterator<Item = &'e str>,

@@ -72,7 +72,10 @@ fn told(report: &Report, heads: usize) -> String {
     }
     line(format!("{} of {} are in the record", report.heads, count(heads, "known head")));
     if report.unfinished_bytes > 0 {
-        line(format!("the last {} bytes are of an entry that is being written, or whose writer died", report.unfinished_bytes));
+        line(format!(
+            "the last {} bytes are of an entry that is being written, or whose writer died",
+            report.unfinished_bytes
+        ));
     }
     report.problems.iter().for_each(|problem| line(format!("wrong: {problem}")));
     line(match report.problems.len() {

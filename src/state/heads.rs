@@ -17,9 +17,11 @@ impl State {
              on conflict (writer, minute) do update set seq = excluded.seq, hash = excluded.hash, \
              kept_at = excluded.kept_at where excluded.seq > audit_heads.seq",
         );
-        let bound = insert.bind(writer).bind(now.div_euclid(MINUTE_MICROS)).bind(whole(seq)).bind(hash).bind(now);
+        let bound =
+            insert.bind(writer).bind(now.div_euclid(MINUTE_MICROS)).bind(whole(seq)).bind(hash).bind(now);
         bound.execute(self.pool()).await.map(drop).map_err(|e| {
-            Error::internal("a head of the record of reads could not be kept in the state database").because(e)
+            Error::internal("a head of the record of reads could not be kept in the state database")
+                .because(e)
         })
     }
 
@@ -31,7 +33,8 @@ impl State {
             rows.iter().map(|row| Ok((row.try_get::<i64, _>(0)?.unsigned_abs(), row.try_get(1)?))).collect()
         };
         read().await.map_err(|e| {
-            Error::internal("the heads of the record of reads could not be read from the state database").because(e)
+            Error::internal("the heads of the record of reads could not be read from the state database")
+                .because(e)
         })
     }
 }
