@@ -1,5 +1,6 @@
 //! An open project: its definitions, its lake and its state database.
 
+use crate::audit::{self, Log};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::lake::Lake;
@@ -15,8 +16,10 @@ pub struct Hub {
     pub lake: Lake,
     /// What all sessions share.
     pub engine: Engine,
-    /// Runs, checks and the record of queries.
+    /// Runs, checks, leases and schedules.
     pub state: State,
+    /// The record of reads.
+    pub audit: Log,
 }
 
 impl Hub {
@@ -30,6 +33,7 @@ impl Hub {
     pub async fn open_over(project: Project, lake: Lake) -> Result<Self> {
         let state = State::open(&project.hub.state, &project.hub.state_access).await?;
         let engine = Engine::new()?;
-        Ok(Self { project, lake, engine, state })
+        let audit = Log::new(lake.root().join(audit::FOLDER), state.clone());
+        Ok(Self { project, lake, engine, state, audit })
     }
 }

@@ -18,6 +18,7 @@
 //! - [`serve`]: 6 answers queries against one release, for one principal; never writes data
 //! - [`hub`]: an open project
 //! - [`lake`], [`engine`], [`state`], [`policy`]: what the rooms stand on
+//! - [`audit`]: the record of who read what; no row leaves before its statement is in it
 //! - [`pipeline`]: the only module that knows the order of the rooms
 //! - [`slt`]: runs the tests that lie beside mappings and models
 //! - [`cli`]: the only module that prints
@@ -31,6 +32,7 @@
 //! - Files of a force that the principal may not read never enter a scan.
 //! - Definitions are checked once, in [`project`]; no unchecked value travels further.
 
+pub mod audit;
 pub mod cli;
 pub mod connector;
 pub mod demo;

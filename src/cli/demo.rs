@@ -186,7 +186,10 @@ async fn serve_until_stopped(hub: Arc<Hub>, dir: &Path, listener: TcpListener) -
     // The socket listens already: a client that comes early waits in its queue.
     write_private(&dir.join(CONNECT), &connect)?;
     greet(dir, &connect);
-    serve::run(hub, listener, super::serve::stop()).await
+    let audit = hub.audit.clone();
+    let served = serve::run(hub, listener, super::serve::stop()).await;
+    audit.anchor().await;
+    served
 }
 
 fn greet(dir: &Path, connect: &Connect) {

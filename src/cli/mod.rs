@@ -1,5 +1,6 @@
 //! The command line: one file per command family, and the only place that prints.
 
+pub mod audit;
 pub mod backfill;
 pub mod build;
 pub mod check;
@@ -76,6 +77,8 @@ enum Command {
     Vacuum(vacuum::VacuumArgs),
     /// Rewrite many small files of a table into few; no answer changes.
     Compact(vacuum::CompactArgs),
+    /// Whether the record of reads is whole, and what to keep elsewhere to know it.
+    Audit(audit::Args),
     /// Manage the users of the project.
     User(user::Args),
     /// Manage the service tokens, for programs that log in.
@@ -106,6 +109,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Runs(args) => runs::run(&project, args).await,
         Command::Vacuum(args) => vacuum::vacuum(&project, args).await,
         Command::Compact(args) => vacuum::compact(&project, args).await,
+        Command::Audit(args) => audit::run(&project, args).await,
         Command::User(args) => user::run(&project, args).await,
         Command::Token(args) => token::run(&project, args).await,
     }

@@ -1,6 +1,7 @@
 //! `muster query`: the same road as a client's statement, record included.
 #![expect(clippy::print_stdout, reason = "a command of the command line")]
 
+use crate::audit::entry::is_harmful;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lake::Lake;
@@ -85,18 +86,30 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     if args.format == Format::Parquet && args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Error::query("parquet cannot be shown").hint("use --output FILE"));
     }
-    let statement = Statement::plan(&Desk::new(hub)?, &asker, request).await?;
+    let answered = answer(&hub, &asker, request, args.format, args.output.as_deref()).await;
+    hub.audit.anchor().await;
+    answered.map(|()| true)
+}
+
+async fn answer(
+    hub: &Arc<Hub>,
+    asker: &Asker,
+    request: Request,
+    format: Format,
+    output: Option<&Path>,
+) -> Result<()> {
+    let statement = Statement::plan(&Desk::new(Arc::clone(hub))?, asker, request).await?;
     if statement.sets().is_some() {
         return Err(Error::query("a setting ends with the command that sets it")
             .hint("read what was released then with --as-of INSTANT"));
     }
     let schema = statement.schema();
     let rows = statement.run(&asker.peer).await?;
-    let count = write(args.format, args.output.as_deref(), schema, rows).await?;
-    if let Some(output) = &args.output {
+    let count = write(format, output, schema, rows).await?;
+    if let Some(output) = output {
         println!("{count} rows written to {}", output.display());
     }
-    Ok(true)
+    Ok(())
 }
 
 pub(super) fn principal(hub: &Hub, name: Option<&str>) -> Result<Principal> {
@@ -188,7 +201,8 @@ impl Sink {
     fn finish(self) -> Result<(), ArrowError> {
         match self {
             Sink::Table { mut output, schema, batches } => {
-                writeln!(output, "{}", pretty_format_batches_with_schema(schema, &batches)?)?;
+                let table = pretty_format_batches_with_schema(schema, &batches)?.to_string();
+                writeln!(output, "{}", harmless(&table))?;
                 output.flush()?;
             }
             Sink::Csv(writer) => writer.into_inner().flush()?,
@@ -204,6 +218,19 @@ impl Sink {
     }
 }
 
+/// `table` without the characters that would move the cursor of a terminal or turn its text around:
+/// a cell may hold anything that somebody once sent. Files keep them.
+fn harmless(table: &str) -> String {
+    let mut shown = String::with_capacity(table.len());
+    for c in table.chars() {
+        match c != '\n' && is_harmful(c) {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +243,11 @@ mod tests {
         let path = dir.path().join("answer");
         write(format, Some(&path), schema, stream::iter(batches.into_iter().map(Ok)).boxed()).await.unwrap();
         std::fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn a_terminal_is_shown_nothing_that_moves_it() {
+        assert_eq!(harmless("| a\u{1b}[2J\r\u{202e}é |\n"), "| a\\u{1b}[2J\\u{d}\\u{202e}é |\n");
     }
 
     #[tokio::test]

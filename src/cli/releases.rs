@@ -69,6 +69,7 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     };
     let rows = stream::iter([Ok(answer.clone())]).boxed();
     query::write(args.view.format, None, answer.schema(), rows).await?;
+    hub.audit.anchor().await;
     Ok(true)
 }
 

@@ -56,8 +56,8 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     });
     let schedules = (!args.no_schedules).then(|| Schedules::start(&hub));
     let served = match args.plaintext {
-        true => serve::run_plaintext(hub, listener, stop()).await,
-        false => serve::run(hub, listener, stop()).await,
+        true => serve::run_plaintext(Arc::clone(&hub), listener, stop()).await,
+        false => serve::run(Arc::clone(&hub), listener, stop()).await,
     };
     if let Some(schedules) = schedules {
         schedules.stop().await;
@@ -65,6 +65,7 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     if let Some(metrics) = metrics {
         metrics.abort();
     }
+    hub.audit.anchor().await;
     served?;
     println!("stopped");
     Ok(true)

@@ -1,9 +1,9 @@
-//! An entry in the record of statements, completed however the statement ends.
+//! An entry in the record of reads, completed however the statement ends.
 
+use crate::audit::entry::{Outcome, Query};
+use crate::audit::{Log, Open};
 use crate::error::Result;
 use crate::serve::statement::Rows;
-use crate::state::State;
-use crate::state::queries::{Outcome, Query};
 use crate::telemetry::metrics;
 use datafusion::arrow::array::{Array, RecordBatch};
 use futures::{StreamExt, stream};
@@ -13,30 +13,28 @@ use tracing::{Span, info_span};
 /// A statement that has been recorded and has not ended. Dropping it means that the client went
 /// away.
 pub(super) struct Entry {
-    state: State,
-    query: i64,
+    /// Until the end has been handed over.
+    open: Option<Open>,
     began: Instant,
     span: Span,
     rows: u64,
     bytes: u64,
-    is_open: bool,
 }
 
 impl Entry {
     /// Records that `query` is about to run.
-    pub(super) async fn begin(state: &State, query: &Query) -> Result<Self> {
-        let id = state.begin_query(query).await?;
+    pub(super) async fn begin(log: &Log, query: &Query) -> Result<Self> {
+        let open = log.begin(query).await?;
         // Open until the last row has been sent.
         let span = info_span!(
             "query",
             db.system.name = "muster",
             db.response.returned_rows = tracing::field::Empty,
-            muster.query = id,
+            muster.query = open.seq(),
             muster.release = query.release,
             muster.outcome = tracing::field::Empty,
         );
-        let began = Instant::now();
-        Ok(Self { state: state.clone(), query: id, began, span, rows: 0, bytes: 0, is_open: true })
+        Ok(Self { open: Some(open), began: Instant::now(), span, rows: 0, bytes: 0 })
     }
 
     /// Records that the statement failed.
@@ -74,31 +72,26 @@ impl Entry {
         self.rows += batch.num_rows() as u64;
     }
 
-    /// Tells those who watch.
-    fn ended(&self, outcome: Outcome) {
+    /// The statement ends: tells those who watch, and gives what remains to be recorded.
+    fn close(&mut self, outcome: Outcome) -> Option<Open> {
+        let open = self.open.take()?;
         self.span.record("db.response.returned_rows", self.rows).record("muster.outcome", outcome.word());
         metrics::query_ended(outcome.word(), self.began.elapsed());
+        Some(open)
     }
 
     async fn finish(mut self, outcome: Outcome) -> Result<()> {
-        let done = self.state.finish_query(self.query, outcome, self.rows, self.bytes).await;
-        self.ended(outcome);
-        // Only now: a future dropped while it waits for the database must still be recorded.
-        self.is_open = false;
-        done
+        match self.close(outcome) {
+            Some(open) => open.end(outcome, self.rows, self.bytes).await,
+            None => Ok(()),
+        }
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let (true, Ok(runtime)) = (self.is_open, tokio::runtime::Handle::try_current()) else { return };
-        self.ended(Outcome::Cancelled);
-        let (state, query, rows, bytes) = (self.state.clone(), self.query, self.rows, self.bytes);
-        // A destructor cannot wait for the database.
-        runtime.spawn(async move {
-            if let Err(error) = state.finish_query(query, Outcome::Cancelled, rows, bytes).await {
-                tracing::error!(%error, query, "cancelled statement not recorded");
-            }
-        });
+        if let Some(open) = self.close(Outcome::Cancelled) {
+            open.abandon(self.rows, self.bytes);
+        }
     }
 }

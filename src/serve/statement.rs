@@ -1,6 +1,7 @@
 //! The life of a statement, whatever the protocol: planned for one principal over one release,
 //! recorded, run, and its record completed.
 
+use crate::audit::entry::Query;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::policy::roles::{Forces, Principal};
@@ -9,7 +10,6 @@ use crate::serve::desk::{Desk, Key};
 use crate::serve::draft::{Bound, Draft};
 use crate::serve::record::Entry;
 use crate::serve::{answer, fault, shown, wire};
-use crate::state::queries::Query;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::session_state::SessionState;
@@ -171,7 +171,7 @@ impl Statement {
     }
 
     async fn begin(&self, peer: &str) -> Result<Entry> {
-        Entry::begin(&self.desk.hub().state, &Query { peer: peer.into(), ..self.record.clone() }).await
+        Entry::begin(&self.desk.hub().audit, &Query { peer: peer.into(), ..self.record.clone() }).await
     }
 }
 
@@ -228,7 +228,7 @@ impl fmt::Debug for Statement {
 
 /// Records a statement that was refused, and gives the error that the client receives.
 async fn refuse(hub: &Hub, record: &Query, error: Error) -> Error {
-    let recorded = async { Entry::begin(&hub.state, record).await?.failed().await };
+    let recorded = async { Entry::begin(&hub.audit, record).await?.failed().await };
     match recorded.await {
         Ok(()) => error,
         Err(unrecorded) => unrecorded,

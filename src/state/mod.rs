@@ -1,13 +1,14 @@
 //! What must survive a restart but is not data: runs, steps, checks, leases, schedules, service
-//! tokens and the record of queries. Losing it loses no data: cursors and releases are in the lake.
+//! tokens and the heads of the record of reads. Losing it loses no data: cursors and releases are in
+//! the lake.
 //!
 //! One set of statements serves SQLite and PostgreSQL; what differs is in [`schema`] and in the
 //! clock that decides what has expired.
 
 pub mod checks;
+pub mod heads;
 pub mod health;
 pub mod leases;
-pub mod queries;
 pub mod runs;
 mod schema;
 pub mod slots;

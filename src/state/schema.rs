@@ -7,12 +7,13 @@ use sqlx::{AnyConnection, Connection, Row};
 
 /// The scripts from one version to the next, the first one from nothing. A version that anybody
 /// may have is never edited: a change is a further script.
-const SCRIPTS: [Script; 4] = [
+const SCRIPTS: [Script; 5] = [
     // The first one finds the tables of files that are older than the numbering.
     Script { sqlite: include_str!("schema/1.sqlite.sql"), postgres: include_str!("schema/1.postgres.sql") },
     Script::same(include_str!("schema/2.sql")),
     Script::same(include_str!("schema/3.sql")),
     Script::same(include_str!("schema/4.sql")),
+    Script::same(include_str!("schema/5.sql")),
 ];
 
 /// One step from a version to the next.

@@ -11,6 +11,7 @@
 
 mod access;
 mod as_of;
+mod audit;
 mod build;
 mod check;
 mod checks;

@@ -7,7 +7,6 @@ use futures::{FutureExt, StreamExt, stream};
 use muster::project::{Access, Address};
 use muster::state::State;
 use muster::state::leases::{Claim, Lease};
-use muster::state::queries::{Outcome, Query};
 use muster::state::runs::{NewRun, Step};
 use muster::state::slots::Fate;
 use muster::state::tokens::Token;
@@ -55,7 +54,7 @@ const CASES: &[(&str, Case)] = &[
     ("made_once", |bench| made_once(bench).boxed_local()),
     ("runs", |bench| runs(bench).boxed_local()),
     ("steps_that_end_together", |bench| steps_that_end_together(bench).boxed_local()),
-    ("statements", |bench| statements(bench).boxed_local()),
+    ("heads_of_the_record", |bench| heads_of_the_record(bench).boxed_local()),
     ("one_of_two_gets_a_lease", |bench| one_of_two_gets_a_lease(bench).boxed_local()),
     ("leases_expire", |bench| leases_expire(bench).boxed_local()),
     ("no_clock_gives_a_lease_to_two", |bench| no_clock_gives_a_lease_to_two(bench).boxed_local()),
@@ -170,21 +169,15 @@ async fn steps_that_end_together(bench: &Bench) {
     assert!(states[0].record_step("r2", &steps[0]).await.is_err(), "no such run");
 }
 
-async fn statements(bench: &Bench) {
-    let state = bench.open().await;
-    let query = Query {
-        principal: "anna".into(),
-        peer: "local".into(),
-        statement: "select '\0'".into(),
-        parameters: None,
-        release: 7,
-        tables: vec!["marts.spend".into()],
-        forces: vec!["beds".into()],
-    };
-    let (first, second) =
-        (state.begin_query(&query).await.unwrap(), state.begin_query(&query).await.unwrap());
-    assert!(second > first);
-    state.finish_query(first, Outcome::Succeeded, 3, 24).await.unwrap();
+async fn heads_of_the_record(bench: &Bench) {
+    let states = [bench.open().await, bench.open().await];
+    let (early, late) = ("a".repeat(64), "b".repeat(64));
+    states[0].keep_head("one", 2, &late).await.unwrap();
+    states[0].keep_head("two", 1, &early).await.unwrap();
+    // Nothing makes a head of another writer, or a newer one, go away.
+    states[1].keep_head("one", 1, &early).await.unwrap();
+    let heads = states[1].heads().await.unwrap();
+    assert!(heads.contains(&(2, late)) && heads.contains(&(1, early)), "{heads:?}");
 }
 
 const TTL: Duration = Duration::from_secs(60);

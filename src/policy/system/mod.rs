@@ -4,10 +4,12 @@
 
 mod failures;
 mod lineage;
+mod queries;
 mod record;
 mod rows;
 
 use super::roles::{Forces, Principal};
+use crate::audit::Log;
 use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::lake::Lake;
@@ -102,7 +104,7 @@ impl Kind {
             Kind::Steps => record::STEPS,
             Kind::Checks => record::CHECKS,
             Kind::CheckFailures => failures::CHECK_FAILURES,
-            Kind::Queries => record::QUERIES,
+            Kind::Queries => queries::QUERIES,
             Kind::Lineage => lineage::LINEAGE,
         };
         let field = |(name, column): &(&str, Column)| Field::new(*name, column.arrow(), true);
@@ -133,6 +135,7 @@ impl Column {
 pub struct View {
     lake: Lake,
     state: State,
+    audit: Log,
     engine: Engine,
     manifest: Arc<Manifest>,
     principal: Principal,
@@ -146,13 +149,14 @@ impl View {
     /// The hub as `principal` sees it in one release.
     pub fn new(hub: &Hub, manifest: Arc<Manifest>, principal: Principal) -> Self {
         let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
+        let audit = hub.audit.clone();
         let tagged = hub.project.models.iter().map(|model| {
             let columns = model.columns.iter().filter(|column| column.tags.iter().any(|tag| tag == "pii"));
             (model.table(), columns.map(|column| column.name.clone()).collect())
         });
         let pii = tagged.collect();
         let fresh = hub.project.fresh().into_iter().map(|(name, age)| (name.to_string(), age)).collect();
-        Self { lake, state, engine, manifest, principal, pii, fresh }
+        Self { lake, state, audit, engine, manifest, principal, pii, fresh }
     }
 
     /// The release.
@@ -191,7 +195,7 @@ impl TableProvider for SystemTable {
         _state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
-        _limit: Option<usize>,
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (view, forces) = (&*self.view, &self.forces);
         let computed = match self.kind {
@@ -206,7 +210,7 @@ impl TableProvider for SystemTable {
                 let plan = failures::plan(&self.view, forces, projection).await;
                 return plan.map_err(|e| DataFusionError::External(Box::new(e)));
             }
-            Kind::Queries => record::queries(view, forces).await,
+            Kind::Queries => return queries::plan(view, forces, projection, limit),
             Kind::Lineage => lineage::lineage(view, forces).await,
         };
         let batch = computed.map_err(|e| DataFusionError::External(Box::new(e)))?;

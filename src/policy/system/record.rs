@@ -1,4 +1,4 @@
-//! System tables that come from the state database: runs, steps, checks, queries.
+//! System tables that come from the state database: runs, steps, checks.
 
 use super::rows::{Cell, batch};
 use super::{Column, Kind, View};
@@ -48,22 +48,6 @@ pub(super) const CHECKS: &[(&str, Column)] = &[
     ("checked", Column::Int),
 ];
 
-pub(super) const QUERIES: &[(&str, Column)] = &[
-    ("query", Column::Int),
-    ("started_at", Column::Instant),
-    ("finished_at", Column::Instant),
-    ("principal", Column::Text),
-    ("peer", Column::Text),
-    ("statement", Column::Text),
-    ("release", Column::Int),
-    ("tables", Column::Text),
-    ("forces", Column::Text),
-    ("outcome", Column::Text),
-    ("rows", Column::Int),
-    ("bytes", Column::Int),
-    ("parameters", Column::Text),
-];
-
 /// Every run, for those who read every force. For all others, the runs that did something for
 /// `forces`, as if they had done nothing else: begun with the first of these steps, ended with the
 /// last, failed when one of them did.
@@ -76,7 +60,7 @@ pub(super) async fn runs(view: &View, forces: &Forces) -> Result<RecordBatch> {
     let sql = "select run, pipeline, slot, attempt, started_at, finished_at, outcome, release \
                from runs order by started_at, run";
     let mut rows = Vec::new();
-    for run in fetch(view, sql, None).await? {
+    for run in fetch(view, sql).await? {
         let of_run = own.remove(run.try_get::<&str, _>("run").map_err(unknown)?);
         match (forces, of_run) {
             (Forces::Only(_), None) => {}
@@ -140,7 +124,7 @@ async fn own_steps(view: &View, forces: &Forces) -> Result<Vec<AnyRow>> {
                s.force, s.kind, s.name, s.started_at, s.finished_at, \
                (s.finished_at - s.started_at) / 1000 as duration_ms, s.outcome, s.rows, s.bytes, s.message \
                from steps s join runs r on r.run = s.run order by s.run, s.force, s.step";
-    let mut steps = fetch(view, sql, None).await?;
+    let mut steps = fetch(view, sql).await?;
     steps.retain(|row| {
         let built = row.try_get::<&str, _>("kind").is_ok_and(|kind| kind == "build");
         belongs(row, forces) && (!built || exists_for(view, row, "name"))
@@ -152,30 +136,12 @@ async fn own_steps(view: &View, forces: &Forces) -> Result<Vec<AnyRow>> {
 pub(super) async fn checks(view: &View, forces: &Forces) -> Result<RecordBatch> {
     let sql =
         "select run, force, model, rule, severity, failing, checked from checks order by run, model, force";
-    let rows = fetch(view, sql, None).await?;
+    let rows = fetch(view, sql).await?;
     select(Kind::Checks, CHECKS, &rows, |row| belongs(row, forces) && exists_for(view, row, "model"))
 }
 
-/// Every statement for those who read every force; their own for all others. A principal's
-/// statements are numbered among themselves, because a common numbering would count the others'.
-pub(super) async fn queries(view: &View, forces: &Forces) -> Result<RecordBatch> {
-    let sql = "select row_number() over (partition by principal order by query) as query, started_at, finished_at, \
-               principal, peer, statement, release, tables, forces, outcome, rows, bytes, parameters \
-               from queries where $1 is null or principal = $1 order by queries.query";
-    let own = match forces {
-        Forces::All => None,
-        Forces::Only(_) => Some(view.principal.name.as_str()),
-    };
-    let rows = fetch(view, sql, own).await?;
-    select(Kind::Queries, QUERIES, &rows, |_| true)
-}
-
-async fn fetch(view: &View, sql: &'static str, principal: Option<&str>) -> Result<Vec<AnyRow>> {
-    let mut query = sqlx::query(sql);
-    if sql.contains("$1") {
-        query = query.bind(principal.map(str::to_string));
-    }
-    let fetched = query.fetch_all(view.state.pool()).await;
+async fn fetch(view: &View, sql: &'static str) -> Result<Vec<AnyRow>> {
+    let fetched = sqlx::query(sql).fetch_all(view.state.pool()).await;
     fetched.map_err(|e| Error::internal("the state database cannot be read").because(e))
 }
 
