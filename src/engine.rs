@@ -1,6 +1,7 @@
 //! The DataFusion session: settings, memory, and the types that the lake can keep.
 
 use crate::error::{Error, Result};
+use crate::idiom;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -66,12 +67,11 @@ impl Engine {
         options.sql_parser.map_string_types_to_utf8view = false;
         options.optimizer.prefer_hash_join = true;
         options.execution.spill_compression = SpillCompression::Lz4Frame;
-        let state = SessionStateBuilder::new()
+        let builder = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime))
-            .with_default_features()
-            .build();
-        SessionContext::new_with_state(state)
+            .with_default_features();
+        SessionContext::new_with_state(idiom::teach(builder, CATALOG).build())
     }
 }
 

@@ -18,6 +18,7 @@
 //! - [`serve`]: 6 answers queries against one release, for one principal; never writes data
 //! - [`hub`]: an open project
 //! - [`lake`], [`engine`], [`state`], [`policy`]: what the rooms stand on
+//! - [`idiom`]: the SQL that tools write, as the engine learns it
 //! - [`pipeline`]: the only module that knows the order of the rooms
 //! - [`slt`]: runs the tests that lie beside mappings and models
 //! - [`cli`]: the only module that prints
@@ -37,6 +38,7 @@ pub mod demo;
 pub mod engine;
 pub mod error;
 pub mod hub;
+pub mod idiom;
 pub mod lake;
 pub mod landing;
 pub mod model;

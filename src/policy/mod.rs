@@ -1,5 +1,6 @@
 //! Who may see what: roles, and their application below every query.
 
 pub mod enforce;
+pub mod keys;
 pub mod roles;
 pub mod system;
