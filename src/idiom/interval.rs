@@ -289,3 +289,71 @@ fn answer(values: ArrayRef, is_scalar: bool) -> Result<ColumnarValue> {
 fn others(names: &[&str]) -> Vec<String> {
     names.iter().skip(1).map(ToString::to_string).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    fn at(text: &str) -> i64 {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap().and_utc().timestamp_micros()
+    }
+
+    fn count(unit: &str, a: &str, b: &str) -> (i64, i64) {
+        let (unit, a, b) = (Unit::named(unit).unwrap(), at(a), at(b));
+        (unit.whole(a, b).unwrap(), unit.boundaries(a, b).unwrap())
+    }
+
+    #[test]
+    fn whole_intervals_and_boundaries_differ() {
+        let (eve, year) = ("2025-12-31 23:59:59", "2026-01-01 00:00:00");
+        for unit in ["minute", "hour", "day", "month", "SQL_TSI_QUARTER", "YEAR"] {
+            assert_eq!(count(unit, eve, year), (0, 1), "{unit}");
+            assert_eq!(count(unit, year, eve), (-1, -1), "{unit}");
+            assert_eq!(count(unit, year, year), (0, 0), "{unit}");
+        }
+        assert_eq!(count("second", eve, year), (1, 1));
+        assert_eq!(count("sql_tsi_frac_second", eve, year), (1_000_000_000, 1_000_000_000));
+        assert_eq!(count("month", "2026-01-31 00:00:00", "2026-02-28 00:00:00"), (0, 1));
+        assert_eq!(count("year", "1990-06-15 00:00:00", "2026-06-14 23:59:59"), (35, 36));
+        // Sunday to Monday.
+        assert_eq!(count("week", "2026-03-29 00:00:00", "2026-03-30 00:00:00"), (0, 1));
+        assert_eq!(count("week", "2026-03-30 00:00:00", "2026-04-05 23:59:59"), (0, 0));
+        assert_eq!(count("week", "1969-12-28 00:00:00", "1969-12-29 00:00:00"), (0, 1));
+    }
+
+    #[test]
+    fn whole_intervals_added_to_the_start_are_the_last_before_the_end() {
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        let units = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"];
+        for _ in 0..2_000 {
+            let unit = Unit::named(units[random.random_range(0..units.len())]).unwrap();
+            // The first days of months: every month has them.
+            let day: i64 = random.random_range(1..=28);
+            let start = at(&format!(
+                "{}-{:02}-{day:02} 00:00:00",
+                random.random_range(1900..2100),
+                random.random_range(1..=12)
+            )) + random.random_range(0..MICROS_PER_DAY);
+            let end = start + random.random_range(-3_000_000_000_000_000..3_000_000_000_000_000);
+            let counted = unit.whole(start, end).unwrap();
+            let moved = |count: i64| {
+                let intervals = IntervalMonthDayNanoArray::from(vec![unit.times(count).unwrap()]);
+                let moved = add(&TimestampMicrosecondArray::from(vec![start]), &intervals).unwrap();
+                moved.as_primitive::<TimestampMicrosecondType>().value(0)
+            };
+            assert!(moved(counted) <= end && end < moved(counted + 1), "{unit:?} {start} {end}: {counted}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let unit = |name| Unit::named(name).unwrap();
+        assert!(unit("year").times(i64::MAX).is_err());
+        assert!(unit("day").times(1 << 40).is_err());
+        assert!(unit("frac_second").whole(i64::MIN, i64::MAX).is_err());
+        assert!(unit("month").whole(i64::MIN, i64::MAX).is_err());
+        assert_eq!(Unit::named("fortnight"), None);
+    }
+}

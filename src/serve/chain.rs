@@ -255,8 +255,9 @@ mod tests {
         assert_eq!(refusal(&format!("select {columns} 1")), None);
         let terms = vec!["(force = 'beds' and widget_id >= 'b1')"; 550].join(" or ");
         assert_eq!(refusal(&format!("select 1 from a where {terms}")), None);
-        let list =
-            |items| format!("select 1 from a where b in (1, 2) or b in (-1{})", ", -1".repeat(items - 1));
+        let list = |items: usize| {
+            format!("select 1 from a where b in (1, 2) or b in (-1{})", ", -1".repeat(items - 1))
+        };
         assert_eq!(refusal(&list(1 << 16)), None);
         let longer = refusal(&list((1 << 16) + 2));
         assert_eq!(longer.as_deref(), Some("a list has more than 65536 items"));

@@ -249,7 +249,7 @@ fn is_system_time(token: &Token) -> bool {
 
 /// Lets `user()` be called, which the parser reads as a name without brackets only.
 fn call_names(tokens: &mut [TokenWithSpan]) {
-    let mut name = None;
+    let mut name: Option<usize> = None;
     for at in 0..tokens.len() {
         match (&tokens[at].token, name) {
             (Token::Whitespace(_), _) => {}

@@ -10,6 +10,7 @@
 )]
 
 mod as_of;
+mod bi;
 mod build;
 mod check;
 mod checks;
