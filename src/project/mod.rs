@@ -378,6 +378,8 @@ pub struct Reference {
     pub csv: String,
     /// The names in its header row.
     pub columns: Vec<String>,
+    /// The first column, if no two rows share a value of it.
+    pub key: Option<String>,
     /// Where it was found, as shown in messages.
     pub file: String,
 }

@@ -6,6 +6,7 @@ use crate::policy::enforce::Pinned;
 use crate::policy::roles::Principal;
 use crate::release;
 use crate::release::as_of::{self, Moment, Pin};
+use crate::serve::information;
 use crate::serve::origin::{self, Origin};
 use crate::serve::past::{self, Past};
 use crate::serve::sql::{self, AsOf};
@@ -86,6 +87,7 @@ impl Draft {
             sql::Read::Plan(parsed) => (parsed, true),
             sql::Read::AsOf(as_of) => return Self::setting(hub, context, release, request.pin, as_of).await,
         };
+        information::install(hub, principal, &context)?;
         let mut state = context.state();
         let past = Past::resolve(hub, principal, &state, &parsed).await?;
         state.register_relation_planner(Arc::new(past)).map_err(|e| fault::planning(&e))?;

@@ -2,6 +2,7 @@
 //! of cell values, or of tables that are not granted.
 
 use crate::error::{Error, Kind};
+use crate::serve::chain;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
@@ -78,7 +79,7 @@ pub fn syntax(error: &ParserError) -> Error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
             Error::query(format!("syntax error: {}", clean(text)))
         }
-        ParserError::RecursionLimitExceeded => Error::query("the statement is nested too deeply"),
+        ParserError::RecursionLimitExceeded => chain::too_deep(),
     }
 }
 

@@ -12,6 +12,7 @@
 mod access;
 mod as_of;
 mod audit;
+mod bi;
 mod build;
 mod check;
 mod checks;
