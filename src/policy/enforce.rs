@@ -148,7 +148,8 @@ async fn granted(
     if (pinned.rows_of == RowsOf::EachForce) != version.by_force {
         return Err(Error::lake("the table is not partitioned as its release says").at(name));
     }
-    Ok(Some(Arc::new(SnapshotTable::of(&version, |force| forces.contains(force)))))
+    let planted = fail::eval("plant::foreign-files", |_| ()).is_some();
+    Ok(Some(Arc::new(SnapshotTable::of(&version, |force| planted || forces.contains(force)))))
 }
 
 fn add(schema: &MemorySchemaProvider, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {

@@ -120,7 +120,8 @@ pub fn write(dir: &Path) -> String {
     authority
 }
 
-fn certificates() -> (String, String, String) {
+/// An authority, and the certificate and key of a server that it vouches for, PEM.
+pub fn certificates() -> (String, String, String) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
