@@ -7,7 +7,6 @@
 mod auth;
 mod backoff;
 mod envelope;
-mod lanes;
 mod metadata;
 mod options;
 mod prepared;
@@ -18,6 +17,7 @@ mod statements;
 
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
+use crate::serve::desk::Desk;
 use crate::serve::statement::Statement;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
@@ -29,7 +29,6 @@ use auth::Gate;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use lanes::Lanes;
 use prepared::Prepared;
 use session::Call;
 use shelf::Shelf;
@@ -49,7 +48,7 @@ const PREPARED_PER_USER: usize = 256;
 pub struct Service {
     hub: Arc<Hub>,
     gate: Gate,
-    lanes: Lanes,
+    desk: Arc<Desk>,
     tickets: Shelf<Arc<Statement>>,
     prepared: Shelf<Prepared>,
     sql_info: SqlInfoData,
@@ -58,11 +57,12 @@ pub struct Service {
 
 impl Service {
     /// A service without log-ins, tickets or prepared statements.
-    pub fn new(hub: Arc<Hub>) -> Result<Self> {
+    pub fn new(desk: Arc<Desk>) -> Result<Self> {
+        let hub = Arc::clone(desk.hub());
         Ok(Self {
             gate: Gate::new(Arc::clone(&hub))?,
             hub,
-            lanes: Lanes::default(),
+            desk,
             tickets: Shelf::new(TICKET_IDLE, TICKETS_PER_USER),
             prepared: Shelf::new(PREPARED_IDLE, PREPARED_PER_USER),
             sql_info: sql_info::facts()?,
@@ -87,7 +87,7 @@ impl Service {
             CommandPreparedStatementQuery(query) => self.prepared_request(call, &query)?,
             command => return Ok(self.metadata_info(&command, descriptor)?.schema),
         };
-        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, request).await.map_err(status)?;
+        let planned = Statement::plan(&self.desk, &call.asker, request).await.map_err(status)?;
         prepared::ipc(&planned.schema())
     }
 }
@@ -198,6 +198,7 @@ fn status(error: Error) -> Status {
     match error.kind() {
         Kind::Query => Status::invalid_argument(text),
         Kind::Auth => Status::permission_denied(text),
+        Kind::Busy => Status::unavailable(text),
         _ => {
             tracing::error!(%error, cause = ?std::error::Error::source(&error), "call failed");
             Status::internal("the hub could not answer; its log has the reason")

@@ -1,6 +1,5 @@
 //! Statements: planned and announced by `GetFlightInfo`, run by `DoGet`.
 
-use super::lanes::Lane;
 use super::session::Call;
 use super::{Service, TICKET_IDLE, envelope, status};
 use crate::error::Result;
@@ -11,7 +10,7 @@ use arrow_flight::sql::{CommandStatementQuery, TicketStatementQuery};
 use arrow_flight::{FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
 use bytes::Bytes;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +41,7 @@ impl Service {
         request: Request,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, request).await.map_err(status)?;
+        let planned = Statement::plan(&self.desk, &call.asker, request).await.map_err(status)?;
         self.apply(call, &planned).await?;
         let schema = planned.schema();
         let handle = self.tickets.put(&call.asker.principal.name, Arc::new(planned));
@@ -66,23 +65,9 @@ impl Service {
         let planned = planned.filter(|planned| planned.is_for(&call.asker.principal)).ok_or_else(|| {
             Status::not_found("the ticket is unknown or has expired; send the statement again")
         })?;
-        let lane = self.lanes.enter(&call.asker.principal.name).await?;
         let rows = planned.run_within(&call.asker.peer, LIMIT).await.map_err(status)?;
-        let messages = encode(planned.schema(), rows);
-        // The place is given back when the client has read all, or has gone away.
-        Ok(keep(messages, lane))
+        Ok(encode(planned.schema(), rows))
     }
-}
-
-/// Keeps `lane` for as long as `messages`.
-fn keep(
-    messages: BoxStream<'static, Result<FlightData, Status>>,
-    lane: Lane,
-) -> BoxStream<'static, Result<FlightData, Status>> {
-    let open = stream::unfold((messages, lane), |(mut messages, lane)| async move {
-        Some((messages.next().await?, (messages, lane)))
-    });
-    open.boxed()
 }
 
 /// The request in a command.
