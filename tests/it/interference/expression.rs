@@ -172,7 +172,7 @@ impl Writer<'_> {
     fn instant(&mut self, depth: usize) -> String {
         match self.rng.random_range(0..4) {
             0 => match self.named(".code") {
-                Some(code) => format!("cast(to_timestamp({code}) as timestamp with time zone)"),
+                Some(code) => format!("cast({code} as timestamp with time zone)"),
                 None => self.column(Ty::Instant),
             },
             1 => format!("date_trunc('month', {})", self.any(Ty::Instant, depth)),

@@ -175,7 +175,7 @@ impl Grammar {
     fn select(&mut self, depth: usize, types: Option<&[Ty]>) -> Query {
         let (from, columns) = self.from(depth);
         let mut filter = String::new();
-        if self.rng.random_ratio(3, 5) {
+        if self.rng.random_ratio(1, 2) {
             filter = format!(" where {}", self.condition(&columns, depth));
         }
         match (types, self.rng.random_range(0..10)) {
@@ -183,8 +183,14 @@ impl Grammar {
             (None, 3) => self.windowed(&from, &filter, &columns),
             (None, 4) if columns.len() < 14 => {
                 let types = columns.iter().map(|column| column.ty).collect();
-                let all = self.pick(&["*", "*", "distinct *"]);
-                self.finish(format!("select {all} from {from}{filter}"), types)
+                let distinct = if self.one_in(4) { "distinct " } else { "" };
+                // Of system tables and the information schema, not all columns are known here.
+                let lower = from.to_lowercase();
+                let all = match lower.contains("hub") || lower.contains("schema") {
+                    true => columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(", "),
+                    false => "*".to_string(),
+                };
+                self.finish(format!("select {distinct}{all} from {from}{filter}"), types)
             }
             _ => {
                 let count = self.rng.random_range(1..=4);
@@ -204,12 +210,11 @@ impl Grammar {
             return self.scalar(columns);
         }
         let text = self.write(columns).any(ty, 2);
-        match self.one_in(20) {
-            true => {
-                self.aliases += 1;
-                format!("{text} as \"Größe {}\"", self.aliases)
-            }
-            false => text,
+        self.aliases += 1;
+        match self.rng.random_range(0..20) {
+            0 => format!("{text} as \"Größe {}\"", self.aliases),
+            1..4 => text,
+            _ => format!("{text} as y{}", self.aliases),
         }
     }
 
@@ -382,7 +387,8 @@ impl Grammar {
         let mut items = keys.clone();
         for _ in 0..self.rng.random_range(1..=2) {
             let (aggregate, ty) = self.write(columns).aggregate();
-            items.push(aggregate);
+            self.aliases += 1;
+            items.push(format!("{aggregate} as y{}", self.aliases));
             types.push(ty);
         }
         let by = match (keys.len(), self.rng.random_range(0..6)) {
@@ -450,7 +456,7 @@ impl Grammar {
             ]),
             "number" => of(&[
                 "select widget_id, stock / ? from conformed.widget",
-                "select widget_id from conformed.widget where stock > $1 and cast(label as int) < $1",
+                "select widget_id from conformed.widget where stock > $1 and cast(label as bigint) < $1",
                 "select part_id from conformed.part where amount = ? union all select widget_id from conformed.widget",
             ]),
             _ => of(&[

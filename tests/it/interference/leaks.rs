@@ -3,7 +3,7 @@
 use super::grammar::Grammar;
 use super::oracle::{Question, Seen};
 use super::tables::{CHANCE, FORBIDDEN, SHOWN, STRANGE};
-use super::world::{ASH, Birch, FOREIGN, OWN, World, Worlds};
+use super::world::{ASH, Ash, Birch, FOREIGN, OWN, World, Worlds};
 use crate::hub;
 use crate::support::analyst;
 use arrow_flight::Ticket;
@@ -67,7 +67,7 @@ async fn no_expression_meets_the_rows_of_others() {
         "select widget_id from conformed.widget where force = 'birch' and cast(note as int) = 1",
         "select case when force = 'birch' then cast(note as int) else 0 end from conformed.widget",
         "select max(stock * stock) from conformed.widget",
-        "select count(*) from conformed.widget where to_timestamp(code) > '2026-01-01'",
+        "select count(*) from conformed.widget where cast(code as timestamp) > '2026-01-01'",
         "select count(*) from conformed.widget where regexp_like(coalesce(label, ''), note)",
         "select count(*) from conformed.widget where make_array(1, 2)[stock] is null",
         "select widget_id from conformed.widget order by cast(code as date) desc limit 3",
@@ -162,6 +162,24 @@ async fn plans_and_listings_know_what_is_granted() {
             assert!(named.is_empty(), "{user} learns of {word}: {named:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_never_released_learns_nothing_of_those_who_were() {
+    let worlds = Worlds::where_ash(Ash::Blocked, &DIFFERING).await;
+    let mut questions = texts(SHOWN);
+    questions.extend(texts(&[
+        "select * from conformed.widget",
+        "select count(*) from marts.spend",
+        "select * exclude (since) from hub.coverage",
+        "select release, force, status, why from hub.releases",
+        "select * exclude (run, failed_at) from hub.check_failures",
+    ]));
+    questions.push(Question::listing(&CommandGetTables { include_schema: true, ..CommandGetTables::default() }));
+    let seen = alike(&worlds, "anna", &questions).await;
+    assert!(seen.len() - refused(&seen) > 10);
+    let failing = alike(&worlds, "anna", &texts(&["select row from hub.check_failures where severity = 'block'"]));
+    assert!(failing.await[0].rows() > 0, "ash is blocked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,7 +363,9 @@ async fn work_and_memory_do_not_depend_on_the_rows_of_others() {
 async fn session(world: &World, memory: Option<usize>) -> SessionContext {
     let hub = hub::open(world.dir.path()).await;
     let pinned = enforce::session(&hub, &analyst("ash"), None).await.unwrap();
-    let config = pinned.context.copied_config().with_target_partitions(1);
+    let mut config = pinned.context.copied_config().with_target_partitions(1);
+    // The session has its catalog.
+    config.options_mut().catalog.create_default_catalog_and_schema = false;
     let mut state = SessionStateBuilder::new_from_existing(pinned.context.state()).with_config(config);
     if let Some(bytes) = memory {
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(bytes)));

@@ -8,17 +8,17 @@ const STATEMENTS: u64 = 1000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_mistakes_are_caught() {
-    let worlds = Worlds::new(&[Birch::Present, Birch::Absent, Birch::Different]).await;
     let plan = Plan { statements: STATEMENTS, seed: super::SEED, until_caught: true };
-    let clean = run(&worlds, Plan { statements: STATEMENTS / 4, ..plan }).await;
-    assert!(clean.violations.is_empty(), "{}", clean.violations.join("\n"));
     for mistake in [
+        "plant::cache-without-roles",
         "plant::foreign-files",
         "plant::foreign-loads",
         "plant::unfiltered-coverage",
         "plant::error-text",
         "plant::plan-files",
     ] {
+        // New ones each time: what a hub remembers must not outlive the mistake.
+        let worlds = Worlds::new(&[Birch::Present, Birch::Absent]).await;
         let scenario = fail::FailScenario::setup();
         fail::cfg(mistake, "return").unwrap();
         let report = run(&worlds, plan).await;

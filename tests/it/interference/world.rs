@@ -34,6 +34,15 @@ pub enum Birch {
     Different,
 }
 
+/// How the force `ash` fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ash {
+    /// Each of its deliveries is released.
+    Released,
+    /// A check blocks it from the first delivery on.
+    Blocked,
+}
+
 /// One of the hubs.
 pub struct World {
     pub birch: Birch,
@@ -52,6 +61,11 @@ impl Worlds {
     /// Builds and serves one hub for each of `kinds`. They are released in step, so that an instant
     /// between two releases is between them everywhere.
     pub async fn new(kinds: &[Birch]) -> Self {
+        Self::where_ash(Ash::Released, kinds).await
+    }
+
+    /// The same where `ash` fares otherwise.
+    pub async fn where_ash(ash: Ash, kinds: &[Birch]) -> Self {
         let (authority, certificate, key) = certificates();
         let hash = hashing::hash(&password("anyone")).unwrap();
         let dirs: Vec<(Birch, TempDir)> =
@@ -64,7 +78,7 @@ impl Worlds {
         let mut instants = Vec::new();
         for stage in 1..=3 {
             for (birch, dir) in &dirs {
-                deliver(dir.path(), *birch, stage);
+                deliver(dir.path(), ash, *birch, stage);
                 assert_eq!(hub::release(dir.path()).await, stage, "{birch:?}");
             }
             instants.push(Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true));
@@ -131,8 +145,8 @@ fn define(dir: &Path, birch: Birch, hash: &str) {
 
 /// What arrives before release `stage`. Something changes for `ash` in each, so that each is a
 /// release whatever the others do.
-fn deliver(dir: &Path, birch: Birch, stage: u64) {
-    write(dir, &format!("drop/ash/widget_{stage}.csv"), &ash_widgets(stage));
+fn deliver(dir: &Path, ash: Ash, birch: Birch, stage: u64) {
+    write(dir, &format!("drop/ash/widget_{stage}.csv"), &ash_widgets(ash, stage));
     if stage == 1 {
         write(dir, "drop/ash/part_1.csv", &parts("a", 60, "wren"));
     }
@@ -157,7 +171,7 @@ const HEADER: &str = "id,label,price,made_on,stock,code,note,is_new,seen_at\n";
 
 /// Labels are numbers, codes are dates, stock is small and prices are not zero: what converts,
 /// divides or adds them works on every row of one's own and on hardly any other.
-fn ash_widgets(stage: u64) -> String {
+fn ash_widgets(ash: Ash, stage: u64) -> String {
     let mut text = String::from(HEADER);
     for n in (1..=36 + stage).filter(|n| stage < 2 || *n != 3) {
         let label = if n % 11 == 0 { String::new() } else { (n % 9).to_string() };
@@ -167,7 +181,7 @@ fn ash_widgets(stage: u64) -> String {
         writeln!(
             text,
             "a{n:02},{label},{price}.25,{made_on},{},2026-02-{:02},{OWN} {},{bool},2026-03-{:02} 08:30:00",
-            n * 3,
+            if ash == Ash::Blocked { -1 } else { n as i64 * 3 },
             n % 27 + 1,
             n % 5,
             n % 30 + 1,
