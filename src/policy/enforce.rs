@@ -5,7 +5,7 @@ use crate::engine::CATALOG;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lake::snapshot::SnapshotTable;
-use crate::policy::roles::Principal;
+use crate::policy::roles::{Forces, Principal};
 use crate::policy::views::{Layers, Views};
 use crate::release::{self, Manifest, RowsOf, TableVersion};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
@@ -124,7 +124,8 @@ impl<'a> Granted<'a> {
         let path = format!("{layer}/{name}");
         match self.manifest().tables.get(&path) {
             Some(pinned) => {
-                granted(self.hub, self.principal, &path, &format!("{layer}.{name}"), pinned).await
+                let name = format!("{layer}.{name}");
+                granted(self.hub, self.principal, self.manifest(), &path, &name, pinned).await
             }
             None => Ok(None),
         }
@@ -135,13 +136,18 @@ impl<'a> Granted<'a> {
 async fn granted(
     hub: &Hub,
     principal: &Principal,
+    manifest: &Manifest,
     path: &str,
     name: &str,
     pinned: &TableVersion,
 ) -> Result<Option<Arc<dyn TableProvider>>> {
     let Some(forces) = principal.forces_for(name) else { return Ok(None) };
     let visible = match &pinned.rows_of {
-        RowsOf::EachForce | RowsOf::Nobody => true,
+        RowsOf::EachForce => match &forces {
+            Forces::All => true,
+            Forces::Only(forces) => forces.iter().any(|force| manifest.has(name, force)),
+        },
+        RowsOf::Nobody => true,
         RowsOf::Hub => principal.may_read_hub_table(name),
         RowsOf::Force(_) => false,
     };

@@ -274,7 +274,9 @@ pub(super) fn coverage(view: &View, forces: &Forces) -> Result<RecordBatch> {
         let granted = |name: &&String| {
             view.principal.forces_for(name).is_some_and(|granted| planted || granted.contains(force))
         };
-        let datasets = status.datasets.iter().filter(|(name, _)| granted(name));
+        // Nor has what was only ever made for others; who reads every force sees that it is missing.
+        let made = |name: &str| *forces == Forces::All || planted || view.manifest.has(name, force);
+        let datasets = status.datasets.iter().filter(|(name, _)| granted(name) && made(name));
         rows.extend(datasets.map(|(name, dataset)| row(Some(force), name, dataset)));
     }
     let of_hub = view.manifest.hub.iter().filter(|(name, _)| view.principal.may_read_hub_table(name));
