@@ -1,5 +1,6 @@
 //! From a text to plans: parsed, its points in time resolved, planned, its parameters bound.
 
+use crate::engine::CATALOG;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::policy::enforce::Pinned;
@@ -179,7 +180,10 @@ impl Draft {
 
     /// The logical plan as rows. The physical plan names files, so it is not shown.
     fn explain(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
-        let text = plan.display_indent().to_string();
+        let mut text = plan.display_indent().to_string();
+        if fail::eval("plant::plan-files", |_| ()).is_some() {
+            text += &format!("\n{:?}", self.context.catalog(CATALOG));
+        }
         table(
             &self.context,
             [

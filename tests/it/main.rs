@@ -22,6 +22,7 @@ mod faults;
 mod files;
 mod flight;
 mod hub;
+mod interference;
 mod path;
 mod pull;
 mod pulled;
