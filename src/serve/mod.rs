@@ -15,6 +15,7 @@ mod shown;
 pub mod sql;
 pub mod statement;
 pub mod wire;
+mod yielding;
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;

@@ -8,6 +8,7 @@ use crate::policy::roles::{Forces, Principal};
 use crate::release::as_of::Pin;
 use crate::serve::draft::{Bound, Draft};
 use crate::serve::record::Entry;
+use crate::serve::yielding::yielding;
 use crate::serve::{fault, shown, wire};
 use crate::state::queries::Query;
 use datafusion::arrow::array::RecordBatch;
@@ -235,7 +236,7 @@ async fn execute(state: &SessionState, plan: &LogicalPlan) -> Result<SendableRec
     let (planning, plan) = (state.clone(), plan.clone());
     let physical = on_deep_stack(async move {
         let physical = planning.query_planner().create_physical_plan(&plan, &planning).await;
-        physical.map_err(|e| fault::running(&e))
+        physical.and_then(yielding).map_err(|e| fault::running(&e))
     });
     execute_stream(physical.await?, state.task_ctx()).map_err(|e| fault::running(&e))
 }

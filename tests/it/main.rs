@@ -18,6 +18,7 @@ mod demo;
 mod faults;
 mod files;
 mod flight;
+mod flight_cancel;
 mod hub;
 mod path;
 mod pull;
