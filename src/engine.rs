@@ -5,10 +5,11 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::config::SpillCompression;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -19,10 +20,17 @@ pub const CATALOG: &str = "muster";
 /// The memory all queries and builds of one process may use together before they spill.
 const MEMORY_BYTES: usize = 4 << 30;
 
+/// The memory for the footers of Parquet files: those of a whole lake, so that a file that is read
+/// again is opened without reading its end first.
+const FOOTER_BYTES: usize = 256 << 20;
+
 /// What every session of a process shares: memory, spill space, file metadata cache.
 #[derive(Debug, Clone)]
 pub struct Engine {
     runtime: Arc<RuntimeEnv>,
+    /// A session without a catalog: to make its functions and rules anew takes longer than to plan
+    /// a small statement.
+    template: Arc<SessionState>,
 }
 
 impl Engine {
@@ -32,9 +40,20 @@ impl Engine {
         let pool = TrackConsumersPool::new(FairSpillPool::new(MEMORY_BYTES), consumers);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
+            .with_metadata_cache_limit(FOOTER_BYTES)
             .build_arc()
             .map_err(|e| Error::internal("the query engine cannot be started").because(e))?;
-        Ok(Self { runtime })
+        let template = SessionStateBuilder::new()
+            .with_config(SessionConfig::new().with_create_default_catalog_and_schema(false))
+            .with_runtime_env(Arc::clone(&runtime))
+            .with_default_features()
+            .build();
+        Ok(Self { runtime, template: Arc::new(template) })
+    }
+
+    /// What sessions share.
+    pub fn runtime(&self) -> &Arc<RuntimeEnv> {
+        &self.runtime
     }
 
     /// The bytes that queries and builds have reserved at the moment.
@@ -66,10 +85,9 @@ impl Engine {
         options.sql_parser.map_string_types_to_utf8view = false;
         options.optimizer.prefer_hash_join = true;
         options.execution.spill_compression = SpillCompression::Lz4Frame;
-        let state = SessionStateBuilder::new()
+        let state = SessionStateBuilder::new_from_existing(SessionState::clone(&self.template))
             .with_config(config)
-            .with_runtime_env(Arc::clone(&self.runtime))
-            .with_default_features()
+            .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
             .build();
         SessionContext::new_with_state(state)
     }

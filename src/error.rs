@@ -27,6 +27,8 @@ pub enum Kind {
     Query,
     /// The caller is not who they say, or may not do this.
     Auth,
+    /// The hub has too much to do; the same call may succeed later.
+    Busy,
     /// A bug, or something the hub did not foresee.
     Internal,
 }
@@ -84,6 +86,10 @@ impl Error {
     /// A caller who is unknown or not allowed.
     pub fn auth(message: impl Into<String>) -> Self {
         Self::new(Kind::Auth, message)
+    }
+    /// A hub with too much to do at the moment.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(Kind::Busy, message)
     }
     /// A bug, or something unforeseen.
     pub fn internal(message: impl Into<String>) -> Self {

@@ -7,6 +7,7 @@ use crate::lake::Lake;
 use crate::policy::roles::Principal;
 use crate::project;
 use crate::release::as_of::{self, Pin};
+use crate::serve::desk::Desk;
 use crate::serve::statement::{Asker, Request, Rows, Statement};
 use arrow::csv;
 use arrow::datatypes::SchemaRef;
@@ -84,7 +85,7 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     if args.format == Format::Parquet && args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Error::query("parquet cannot be shown").hint("use --output FILE"));
     }
-    let statement = Statement::plan(hub, &asker, request).await?;
+    let statement = Statement::plan(&Desk::new(hub)?, &asker, request).await?;
     if statement.sets().is_some() {
         return Err(Error::query("a setting ends with the command that sets it")
             .hint("read what was released then with --as-of INSTANT"));

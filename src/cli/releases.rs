@@ -7,6 +7,7 @@ use crate::policy::roles::Principal;
 use crate::project;
 use crate::release::{self, Manifest, change};
 use crate::serve::compare::{self, Difference};
+use crate::serve::desk::Desk;
 use crate::serve::statement::{Asker, Request, Statement};
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
@@ -60,9 +61,9 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     let hub = Arc::new(Hub::open(project::load(folder)?).await?);
     let asker = Asker { principal: query::principal(&hub, args.view.user.as_deref())?, peer: "local".into() };
     let answer = match args.command {
-        None => list(&hub, &asker).await?,
+        None => list(&Desk::new(hub)?, &asker).await?,
         Some(Command::Diff { before, after, table }) => {
-            let found = compare::releases(&hub, &asker, before, after, table.as_deref()).await?;
+            let found = compare::releases(&Desk::new(hub)?, &asker, before, after, table.as_deref()).await?;
             differences(&found)?
         }
     };
@@ -72,8 +73,9 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
 }
 
 /// The releases, and what each changed.
-async fn list(hub: &Arc<Hub>, asker: &Asker) -> Result<RecordBatch> {
-    let statement = Statement::plan(Arc::clone(hub), asker, Request::text(LIST)).await?;
+async fn list(desk: &Arc<Desk>, asker: &Asker) -> Result<RecordBatch> {
+    let hub = desk.hub();
+    let statement = Statement::plan(desk, asker, Request::text(LIST)).await?;
     let schema = statement.schema();
     let batches: Vec<RecordBatch> = statement.run(&asker.peer).await?.try_collect().await?;
     let releases = concat_batches(&schema, &batches).map_err(unfit)?;

@@ -166,6 +166,15 @@ impl Lake {
         read.await.map_err(|e| Error::lake("the object could not be read").at(name).because(e))
     }
 
+    /// Whether there is an object `name`.
+    pub async fn exists(&self, name: &str) -> Result<bool> {
+        match self.store.head(&ObjectPath::from(name)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(e) => Err(Error::lake("the object could not be looked up").at(name).because(e)),
+        }
+    }
+
     /// Deletes the objects directly in the folder `name` that were last written before `before`. For
     /// whoever knows that their writers are dead.
     pub fn clear(&self, name: &str, before: SystemTime) -> Result<()> {

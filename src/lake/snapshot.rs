@@ -15,6 +15,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -150,7 +151,11 @@ impl TableProvider for SnapshotTable {
         let mut statistics = Statistics::new_unknown(self.files_schema.table_schema());
         let rows = files.iter().map(|file| file.rows).sum::<u64>();
         statistics.num_rows = Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX));
-        let mut source = ParquetSource::new(self.files_schema.clone());
+        let store = state.runtime_env().object_store(ObjectStoreUrl::local_filesystem())?;
+        let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
+        let readers = Arc::new(CachedParquetFileReaderFactory::new(store, footers));
+        let mut source =
+            ParquetSource::new(self.files_schema.clone()).with_parquet_file_reader_factory(readers);
         let on_data = filters.iter().filter(|f| !(self.by_force && reads_only_force(f))).cloned();
         if let Some(predicate) = conjunction(on_data) {
             let schema = DFSchema::try_from(Arc::clone(self.files_schema.table_schema()))?;

@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lake::snapshot::SnapshotTable;
 use crate::policy::roles::Principal;
+use crate::policy::views::{Layers, Views};
 use crate::release::{self, Manifest, RowsOf, TableVersion};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::prelude::SessionContext;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The layers that clients may read, if a role grants it; raw and staging are never served.
@@ -33,27 +33,29 @@ pub struct Pinned {
 /// are not registered; files of other forces never enter a scan. A fresh one for every statement,
 /// so nothing a statement does outlives it. An error when nothing has been released yet.
 pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> Result<Pinned> {
-    let granted = match release {
-        Some(number) => Granted::open(hub, principal, number).await?,
-        None => {
-            let newest = release::newest(&hub.lake).await?.ok_or_else(|| {
-                Error::query("nothing has been released yet").hint("`muster run` makes the first release")
-            })?;
-            Granted::of(hub, principal, newest)
-        }
-    };
-    let mut schemas: BTreeMap<String, MemorySchemaProvider> = BTreeMap::new();
-    for path in granted.manifest().tables.keys() {
-        let Some((layer, name)) = path.split_once('/').filter(|(layer, _)| SERVED.contains(layer)) else {
-            continue;
-        };
-        if let Some(table) = granted.released(layer, name).await? {
-            add(schemas.entry(layer.to_string()).or_default(), name, table)?;
-        }
-    }
+    let views = Views::default();
+    let seen = views.seen(hub, principal, release).await?;
+    seen.session(hub, principal)
+}
+
+/// The served tables of a release.
+pub(super) fn served(manifest: &Manifest) -> impl Iterator<Item = (&str, &str)> {
+    let paths = manifest.tables.keys().filter_map(|path| path.split_once('/'));
+    paths.filter(|(layer, _)| SERVED.contains(layer))
+}
+
+/// A session with the tables of `layers` and the system tables.
+pub(super) fn context(
+    hub: &Hub,
+    principal: &Principal,
+    manifest: &Arc<Manifest>,
+    layers: &Layers,
+) -> Result<SessionContext> {
+    let granted = Granted::of(hub, principal, Arc::clone(manifest));
+    let system = MemorySchemaProvider::new();
     for kind in system::Kind::ALL {
         if let Some(table) = granted.system(kind) {
-            add(schemas.entry(HUB.to_string()).or_default(), kind.name(), table)?;
+            add(&system, kind.name(), table)?;
         }
     }
     let context = hub.engine.context();
@@ -61,11 +63,13 @@ pub async fn session(hub: &Hub, principal: &Principal, release: Option<u64>) -> 
         context.deregister_udf(function);
     }
     let catalog = context.catalog(CATALOG).ok_or_else(|| Error::internal("a session without its catalog"))?;
-    for (name, schema) in schemas {
-        let registered = catalog.register_schema(&name, Arc::new(schema));
+    let system = (!system.table_names().is_empty()).then(|| (HUB, Arc::new(system)));
+    let layers = layers.iter().map(|(name, schema)| (name.as_str(), Arc::clone(schema)));
+    for (name, schema) in layers.chain(system) {
+        let registered = catalog.register_schema(name, schema);
         registered.map_err(|e| Error::internal("a schema could not be registered").because(e))?;
     }
-    Ok(Pinned { release: granted.manifest().release, context })
+    Ok(context)
 }
 
 /// One release as one principal may read it, table by table.
@@ -78,10 +82,10 @@ pub struct Granted<'a> {
 impl<'a> Granted<'a> {
     /// The release `number`; an error when there is none.
     pub async fn open(hub: &'a Hub, principal: &'a Principal, number: u64) -> Result<Self> {
-        Ok(Self::of(hub, principal, release::manifest(&hub.lake, number).await?))
+        Ok(Self::of(hub, principal, Arc::new(release::manifest(&hub.lake, number).await?)))
     }
 
-    fn of(hub: &'a Hub, principal: &'a Principal, manifest: Manifest) -> Self {
+    pub(super) fn of(hub: &'a Hub, principal: &'a Principal, manifest: Arc<Manifest>) -> Self {
         Self { hub, principal, view: Arc::new(View::new(hub, manifest, principal.clone())) }
     }
 
@@ -116,7 +120,7 @@ impl<'a> Granted<'a> {
         Some(Arc::new(SystemTable::new(kind, Arc::clone(&self.view), forces)))
     }
 
-    async fn released(&self, layer: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+    pub(super) async fn released(&self, layer: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let path = format!("{layer}/{name}");
         match self.manifest().tables.get(&path) {
             Some(pinned) => {
@@ -151,7 +155,7 @@ async fn granted(
     Ok(Some(Arc::new(SnapshotTable::of(&version, |force| forces.contains(force)))))
 }
 
-fn add(schema: &MemorySchemaProvider, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
+pub(super) fn add(schema: &MemorySchemaProvider, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
     let registered = schema.register_table(name.to_string(), table);
     registered.map(drop).map_err(|e| Error::internal("a table could not be registered").because(e))
 }

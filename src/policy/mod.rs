@@ -3,3 +3,4 @@
 pub mod enforce;
 pub mod roles;
 pub mod system;
+pub mod views;

@@ -213,6 +213,11 @@ pub async fn published(lake: &Lake, number: u64) -> Result<Manifest> {
         .map_err(|e| Error::lake("the manifest cannot be read").at(&name).because(e))
 }
 
+/// Whether release `number` has been published.
+pub async fn exists(lake: &Lake, number: u64) -> Result<bool> {
+    lake.exists(&path(number)).await
+}
+
 /// The numbers of all releases, oldest first.
 pub async fn numbers(lake: &Lake) -> Result<Vec<u64>> {
     let names = lake.list(FOLDER).await?;

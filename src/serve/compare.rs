@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::policy::enforce::Granted;
 use crate::release::change::{self, Change};
+use crate::serve::desk::Desk;
 use crate::serve::statement::{Asker, Request, Statement};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
@@ -37,12 +38,13 @@ pub struct Difference {
 /// How the rows that `asker` may read differ from release `before` to release `after`, by table
 /// and force; of one `table` if it is named. Only what is stored in other files is compared.
 pub async fn releases(
-    hub: &Arc<Hub>,
+    desk: &Arc<Desk>,
     asker: &Asker,
     before: u64,
     after: u64,
     table: Option<&str>,
 ) -> Result<Vec<Difference>> {
+    let hub = desk.hub();
     let (old, new) = (
         Granted::open(hub, &asker.principal, before).await?,
         Granted::open(hub, &asker.principal, after).await?,
@@ -66,7 +68,7 @@ pub async fn releases(
         }
         let (old, new) = (columns(&old, &change.table).await?, columns(&new, &change.table).await?);
         let Some(compared) = Compared::of(hub, &change, [(before, old), (after, new)]) else { continue };
-        compare(hub, asker, &change, &compared, &mut differences).await?;
+        compare(desk, asker, &change, &compared, &mut differences).await?;
     }
     Ok(differences)
 }
@@ -81,13 +83,13 @@ async fn columns(granted: &Granted<'_>, table: &str) -> Result<Option<SchemaRef>
 
 /// Runs the comparison of one table.
 async fn compare(
-    hub: &Arc<Hub>,
+    desk: &Arc<Desk>,
     asker: &Asker,
     change: &Change,
     compared: &Compared,
     differences: &mut Vec<Difference>,
 ) -> Result<()> {
-    let statement = Statement::plan(Arc::clone(hub), asker, Request::text(compared.sql(change))).await?;
+    let statement = Statement::plan(desk, asker, Request::text(compared.sql(change))).await?;
     let batches: Vec<RecordBatch> = statement.run(&asker.peer).await?.try_collect().await?;
     let mut counted: BTreeMap<Option<String>, [i64; 3]> = BTreeMap::new();
     for batch in &batches {

@@ -13,10 +13,10 @@ use crate::serve::statement::Request;
 use crate::serve::{fault, wire};
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as Parsed;
@@ -40,6 +40,7 @@ pub(super) struct Draft {
     state: SessionState,
     plan: LogicalPlan,
     is_explain: bool,
+    is_stable: bool,
     parameters: Vec<DataType>,
     sets: Option<Pin>,
     /// Where its columns come from.
@@ -59,6 +60,8 @@ pub(super) struct Bound {
     pub(super) parameters: Vec<DataType>,
     /// Whether every parameter has a value.
     pub(super) is_bound: bool,
+    /// Whether whoever sees the same of the same release always gets the same answer.
+    pub(super) is_stable: bool,
     /// What the session reads from now on, if the statement says so.
     pub(super) sets: Option<Pin>,
 }
@@ -92,9 +95,10 @@ impl Draft {
             return Err(Error::query(format!("table 'muster.{settings}' not found")));
         }
         let parameters = parameters(&plan)?;
+        let is_stable = is_stable(&plan, read).map_err(|e| fault::planning(&e))?;
         let origins = if is_explain { Vec::new() } else { origin::of(&plan, &context, &hub.project) };
         let types = request.types;
-        Ok(Self { context, state, plan, is_explain, parameters, sets: None, origins, types })
+        Ok(Self { context, state, plan, is_explain, is_stable, parameters, sets: None, origins, types })
     }
 
     /// A statement about `muster.as_of`. It answers with the session as it then is, in one row.
@@ -123,8 +127,17 @@ impl Draft {
         let releases = Int64Array::from(vec![i64::try_from(release).ok()]);
         let plan =
             table(&context, [("as_of", Arc::new(instants) as _), ("release", Arc::new(releases) as _)])?;
-        let (parameters, origins, types) = (Vec::new(), Vec::new(), wire::Types::default());
-        Ok(Self { context, state, plan, is_explain: false, parameters, sets, origins, types })
+        Ok(Self {
+            context,
+            state,
+            plan,
+            is_explain: false,
+            is_stable: false,
+            parameters: Vec::new(),
+            sets,
+            origins: Vec::new(),
+            types: wire::Types::default(),
+        })
     }
 
     /// Puts values in the place of parameters, and optimises. Without rows, the parameters stay
@@ -144,8 +157,8 @@ impl Draft {
             return Err(Error::query("rows of parameters give columns of different types")
                 .hint("send values of one type for each parameter"));
         }
-        let Self { state, parameters, sets, .. } = self;
-        Ok(Bound { state, plans, schema, parameters, is_bound, sets })
+        let Self { state, parameters, is_stable, sets, .. } = self;
+        Ok(Bound { state, plans, schema, parameters, is_bound, is_stable, sets })
     }
 
     fn with(&self, row: &[ScalarValue]) -> Result<LogicalPlan> {
@@ -212,6 +225,30 @@ fn tables(plan: &LogicalPlan, state: &SessionState) -> Result<Vec<String>, DataF
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(names.into_iter().collect())
+}
+
+/// Whether a plan over `tables` gives the same answer whenever it runs: nothing in it asks for the
+/// time or a random number, and what it reads is part of the session's release. Tables of schema `hub`
+/// are not, and a table's own point in time may mean another release tomorrow.
+fn is_stable(plan: &LogicalPlan, tables: &[String]) -> Result<bool, DataFusionError> {
+    if tables.iter().any(|table| table.starts_with("hub.") || table.contains('@')) {
+        return Ok(false);
+    }
+    let mut is_stable = true;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            is_stable &= !expr.exists(|part| Ok(is_of_the_moment(part)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    Ok(is_stable)
+}
+
+fn is_of_the_moment(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(function) => function.func.signature().volatility != Volatility::Immutable,
+        other => other.is_volatile_node(),
+    }
 }
 
 /// The types of `$1`, `$2`, …; text where the plan does not tell.

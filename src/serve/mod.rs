@@ -1,11 +1,15 @@
 //! Room 6: answers queries against one release, for one principal, under policy. Never writes data.
 
+mod answer;
 mod chain;
 pub mod compare;
+pub mod desk;
 mod dialect;
 mod draft;
 pub mod fault;
 pub mod flight;
+pub mod lanes;
+mod memory;
 mod origin;
 pub mod password;
 mod past;
@@ -21,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::project::Tls;
 use arrow_flight::flight_service_server::FlightServiceServer;
+use desk::Desk;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -62,17 +67,26 @@ pub async fn run(hub: Arc<Hub>, listener: TcpListener, shutdown: impl Future) ->
         }
         None => only_loopback(&listener)?,
     }
-    let service = FlightServiceServer::new(flight::Service::new(hub)?);
+    let desk = Desk::new(hub)?;
+    let service = FlightServiceServer::new(flight::Service::new(Arc::clone(&desk))?);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let (stopping, stopped) = oneshot::channel();
     let signal = async move {
         shutdown.await;
         stopping.send(()).ok();
     };
+    let watching = async {
+        match memory::default_limit().await {
+            Some(limit) => memory::watch(&desk, limit).await,
+            None => tracing::warn!("the memory of the process is not watched: the system does not tell it"),
+        }
+        std::future::pending::<()>().await;
+    };
     let serving = server.add_service(service).serve_with_incoming_shutdown(incoming, signal);
     tokio::select! {
         served = serving => served.map_err(|e| Error::internal("the server stopped").because(e)),
         () = grace(stopped) => Ok(()),
+        () = watching => Ok(()),
     }
 }
 

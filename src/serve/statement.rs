@@ -3,22 +3,22 @@
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::policy::enforce;
 use crate::policy::roles::{Forces, Principal};
 use crate::release::as_of::Pin;
+use crate::serve::desk::{Desk, Key};
 use crate::serve::draft::{Bound, Draft};
 use crate::serve::record::Entry;
 use crate::serve::yielding::yielding;
-use crate::serve::{fault, shown, wire};
+use crate::serve::{answer, fault, shown, wire};
 use crate::state::queries::Query;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
+use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -61,66 +61,63 @@ impl Request {
 
 /// A statement that has been planned and may run.
 pub struct Statement {
-    hub: Arc<Hub>,
+    desk: Arc<Desk>,
     principal: Principal,
-    state: SessionState,
+    planned: Arc<Planned>,
+    record: Query,
+}
+
+/// What is planned, the same for all who see the same.
+pub(super) struct Planned {
+    /// What the plans run in.
+    pub(super) state: SessionState,
     /// One plan for each row of parameters, optimised.
-    plans: Vec<LogicalPlan>,
-    schema: SchemaRef,
+    pub(super) plans: Vec<LogicalPlan>,
+    /// The columns, as announced and as sent.
+    pub(super) schema: SchemaRef,
+    /// What the statement is known by, if its answer is always the same.
+    pub(super) key: Option<Arc<Key>>,
+    tables: Vec<String>,
     parameters: Vec<DataType>,
     is_bound: bool,
     sets: Option<Pin>,
-    record: Query,
 }
 
 /// The rows of a statement that runs. Dropping it cancels the run.
 pub type Rows = BoxStream<'static, Result<RecordBatch>>;
 
 impl Statement {
-    /// Plans the statement. One that cannot be planned is recorded as failed: it asked for
-    /// something, even if nothing was read.
-    pub async fn plan(hub: Arc<Hub>, asker: &Asker, request: Request) -> Result<Self> {
-        let record = Query {
-            principal: asker.principal.name.clone(),
-            peer: asker.peer.clone(),
+    /// Plans the statement, or finds the plan that was made when it was last asked by somebody who
+    /// sees the same. One that cannot be planned is recorded as failed: it asked for something, even
+    /// if nothing was read.
+    pub async fn plan(desk: &Arc<Desk>, asker: &Asker, request: Request) -> Result<Self> {
+        let Asker { principal, peer } = asker;
+        let mut record = Query {
+            principal: principal.name.clone(),
+            peer: peer.clone(),
             statement: shown::text(&request.text),
             parameters: shown::parameters(&request.rows),
             release: 0,
             tables: Vec::new(),
-            forces: forces(&asker.principal),
+            forces: forces(principal),
         };
-        let pinned = match enforce::session(&hub, &asker.principal, request.pin.release()).await {
-            Ok(pinned) => pinned,
-            Err(error) => return Err(refuse(&hub, &record, error).await),
-        };
-        let mut record = Query { release: pinned.release, ..record };
-        let (shared, principal) = (Arc::clone(&hub), asker.principal.clone());
-        let draft = on_deep_stack(async move {
-            let mut tables = Vec::new();
-            let draft = Draft::new(&shared, &principal, pinned, &request, &mut tables).await;
-            Ok((tables, draft.and_then(|draft| draft.bind(&request.rows))))
-        });
-        let bound = draft.await.and_then(|(tables, bound)| {
-            record.tables = tables;
-            bound
-        });
-        match bound {
-            Ok(Bound { state, plans, schema, parameters, is_bound, sets }) => {
-                let principal = asker.principal.clone();
-                Ok(Self { hub, principal, state, plans, schema, parameters, is_bound, sets, record })
+        match Planned::find(desk, principal, request, &mut record).await {
+            Ok(planned) => {
+                let (desk, principal) = (Arc::clone(desk), principal.clone());
+                Ok(Self { desk, principal, planned, record })
             }
-            Err(error) => Err(refuse(&hub, &record, error).await),
+            Err(error) => Err(refuse(desk.hub(), &record, error).await),
         }
     }
 
     /// The columns, as announced and as sent.
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.planned.schema)
     }
 
     /// The types of the parameters `$1`, `$2`, …
     pub fn parameters(&self) -> &[DataType] {
-        &self.parameters
+        &self.planned.parameters
     }
 
     /// Whether the plan was made for `principal`, with the roles that it has now.
@@ -130,7 +127,7 @@ impl Statement {
 
     /// What the session of the client reads from now on, if the statement says so.
     pub fn sets(&self) -> Option<Pin> {
-        self.sets
+        self.planned.sets
     }
 
     /// Records that what the statement sets has taken effect for the client at `peer`: not when it
@@ -151,51 +148,70 @@ impl Statement {
     }
 
     async fn start(&self, peer: &str, limit: Option<Duration>) -> Result<Rows> {
-        if !self.is_bound {
-            return Err(Error::query(format!("{} parameters have no value", self.parameters.len()))
+        if !self.planned.is_bound {
+            return Err(Error::query(format!("{} parameters have no value", self.parameters().len()))
                 .hint("bind a value for each parameter"));
         }
-        if self.sets.is_some() {
+        if self.sets().is_some() {
             // It is recorded when it takes effect.
-            return self.stream().await;
+            return Ok(self.rows());
         }
         let entry = self.begin(peer).await?;
         let ends_at = limit.and_then(|limit| Instant::now().checked_add(limit));
-        match self.stream().await {
-            Ok(rows) => Ok(entry.follow(match ends_at {
-                Some(ends_at) => until(ends_at, rows),
-                None => rows,
-            })),
-            Err(error) => {
-                entry.failed().await?;
-                Err(error)
-            }
-        }
+        Ok(entry.follow(match ends_at {
+            Some(ends_at) => until(ends_at, self.rows()),
+            None => self.rows(),
+        }))
+    }
+
+    fn rows(&self) -> Rows {
+        answer::rows(&self.desk, &self.planned, &self.principal.name)
     }
 
     async fn begin(&self, peer: &str) -> Result<Entry> {
-        Entry::begin(&self.hub.state, &Query { peer: peer.into(), ..self.record.clone() }).await
+        Entry::begin(&self.desk.hub().state, &Query { peer: peer.into(), ..self.record.clone() }).await
     }
+}
 
-    /// Starts the first plan; the others start when their turn comes.
-    async fn stream(&self) -> Result<Rows> {
-        let mut plans = self.plans.iter().cloned();
-        let first = match plans.next() {
-            Some(plan) => execute(&self.state, &plan).await?,
-            None => return Ok(stream::empty().boxed()),
-        };
-        let state = self.state.clone();
-        let later = stream::iter(plans.collect::<Vec<_>>()).then(move |plan| {
-            let state = state.clone();
-            async move { execute(&state, &plan).await }
+impl Planned {
+    /// The plan that is kept, or a new one. Tells in `record` what is read, even when the statement is
+    /// refused.
+    async fn find(
+        desk: &Arc<Desk>,
+        principal: &Principal,
+        request: Request,
+        record: &mut Query,
+    ) -> Result<Arc<Self>> {
+        let hub = Arc::clone(desk.hub());
+        let seen = desk.views.seen(&hub, principal, request.pin.release()).await?;
+        record.release = seen.release();
+        let (release, visibility) = (seen.release(), seen.visibility());
+        let (text, rows) = (request.text.clone(), request.rows.clone());
+        let key = Key { release, visibility, text, rows, types: request.types };
+        let key = Arc::new(key);
+        if let Some(planned) = desk.plans.get(&key) {
+            record.tables.clone_from(&planned.tables);
+            return Ok(planned);
+        }
+        let pinned = seen.session(&hub, principal)?;
+        let principal = principal.clone();
+        let turn = desk.planner().await?;
+        let draft = on_deep_stack(async move {
+            let mut tables = Vec::new();
+            let draft = Draft::new(&hub, &principal, pinned, &request, &mut tables).await;
+            Ok((tables, draft.and_then(|draft| draft.bind(&request.rows))))
         });
-        let schema = self.schema();
-        let rows = stream::iter([Ok(first)])
-            .chain(later)
-            .map_ok(|rows| rows.map_err(|e| fault::running(&e)))
-            .try_flatten()
-            .map(move |batch| batch.and_then(|batch| wire::conform(&batch, &schema)));
-        Ok(rows.boxed())
+        let (tables, bound) = draft.await?;
+        drop(turn);
+        record.tables.clone_from(&tables);
+        let Bound { state, plans, schema, parameters, is_bound, is_stable, sets } = bound?;
+        let kept = is_stable.then(|| Arc::clone(&key));
+        let planned = Self { state, plans, schema, key: kept, tables, parameters, is_bound, sets };
+        let planned = Arc::new(planned);
+        if is_stable {
+            desk.plans.insert(key, Arc::clone(&planned));
+        }
+        Ok(planned)
     }
 }
 
@@ -232,13 +248,14 @@ fn too_long() -> Error {
         .hint("select fewer rows, or read the answer faster")
 }
 
-async fn execute(state: &SessionState, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
+/// The plan that runs.
+pub(super) async fn physical(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let (planning, plan) = (state.clone(), plan.clone());
-    let physical = on_deep_stack(async move {
+    on_deep_stack(async move {
         let physical = planning.query_planner().create_physical_plan(&plan, &planning).await;
         physical.and_then(yielding).map_err(|e| fault::running(&e))
-    });
-    execute_stream(physical.await?, state.task_ctx()).map_err(|e| fault::running(&e))
+    })
+    .await
 }
 
 /// Runs `work` on a thread of its own, whose stack is deep. A panic in it is an error.
@@ -271,6 +288,7 @@ fn forces(principal: &Principal) -> Vec<String> {
 mod tests {
     use super::*;
     use datafusion::arrow::array::StringArray;
+    use futures::TryStreamExt;
 
     #[tokio::test]
     async fn a_statement_ends_with_an_error_at_its_limit() {

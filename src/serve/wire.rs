@@ -19,7 +19,7 @@ use std::sync::Arc;
 const TEXT_CHARS: i32 = 32_767;
 
 /// The types that a client takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Types {
     /// Those that every client reads.
     #[default]

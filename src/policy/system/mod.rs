@@ -134,7 +134,7 @@ pub struct View {
     lake: Lake,
     state: State,
     engine: Engine,
-    manifest: Manifest,
+    manifest: Arc<Manifest>,
     principal: Principal,
     /// The columns of each model that can point to a person.
     pii: BTreeMap<String, Vec<String>>,
@@ -144,7 +144,7 @@ pub struct View {
 
 impl View {
     /// The hub as `principal` sees it in one release.
-    pub fn new(hub: &Hub, manifest: Manifest, principal: Principal) -> Self {
+    pub fn new(hub: &Hub, manifest: Arc<Manifest>, principal: Principal) -> Self {
         let (lake, state, engine) = (hub.lake.clone(), hub.state.clone(), hub.engine.clone());
         let tagged = hub.project.models.iter().map(|model| {
             let columns = model.columns.iter().filter(|column| column.tags.iter().any(|tag| tag == "pii"));

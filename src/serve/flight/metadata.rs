@@ -6,7 +6,6 @@
 use super::session::Call;
 use super::{Service, actions, messages, statements, status};
 use crate::error::{Error, Result};
-use crate::policy::enforce;
 use crate::serve::wire;
 use arrow_flight::sql::metadata::{
     GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder, SqlInfoDataBuilder,
@@ -134,7 +133,9 @@ impl Service {
     }
 
     async fn catalog(&self, call: &Call) -> Result<Arc<dyn CatalogProvider>> {
-        let pinned = enforce::session(&self.hub, &call.asker.principal, call.pin.release()).await?;
+        let principal = &call.asker.principal;
+        let seen = self.desk.views().seen(&self.hub, principal, call.pin.release()).await?;
+        let pinned = seen.session(&self.hub, principal)?;
         pinned.context.catalog(CATALOG).ok_or_else(|| Error::internal("the session has no catalog"))
     }
 }

@@ -9,7 +9,6 @@ mod auth;
 mod backoff;
 mod cancel;
 mod envelope;
-mod lanes;
 mod messages;
 mod metadata;
 mod options;
@@ -21,6 +20,7 @@ mod statements;
 
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
+use crate::serve::desk::Desk;
 use crate::serve::statement::Statement;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
@@ -33,7 +33,6 @@ use bytes::Bytes;
 use cancel::{Announced, Running};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use lanes::Lanes;
 use prepared::Prepared;
 use session::Call;
 use shelf::Shelf;
@@ -53,7 +52,7 @@ const PREPARED_PER_USER: usize = 256;
 pub struct Service {
     hub: Arc<Hub>,
     gate: Gate,
-    lanes: Lanes,
+    desk: Arc<Desk>,
     tickets: Shelf<Arc<Announced>>,
     running: Running,
     prepared: Shelf<Prepared>,
@@ -63,11 +62,12 @@ pub struct Service {
 
 impl Service {
     /// A service without log-ins, tickets or prepared statements.
-    pub fn new(hub: Arc<Hub>) -> Result<Self> {
+    pub fn new(desk: Arc<Desk>) -> Result<Self> {
+        let hub = Arc::clone(desk.hub());
         Ok(Self {
             gate: Gate::new(Arc::clone(&hub))?,
             hub,
-            lanes: Lanes::default(),
+            desk,
             tickets: Shelf::new(TICKET_IDLE, TICKETS_PER_USER),
             running: Running::default(),
             prepared: Shelf::new(PREPARED_IDLE, PREPARED_PER_USER),
@@ -93,7 +93,7 @@ impl Service {
             CommandPreparedStatementQuery(query) => self.prepared_request(call, &query)?,
             command => return Ok(self.metadata_info(&command, descriptor)?.schema),
         };
-        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, request).await.map_err(status)?;
+        let planned = Statement::plan(&self.desk, &call.asker, request).await.map_err(status)?;
         prepared::ipc(&planned.schema())
     }
 }
@@ -220,6 +220,7 @@ fn status(error: Error) -> Status {
     match error.kind() {
         Kind::Query => Status::invalid_argument(text),
         Kind::Auth => Status::permission_denied(text),
+        Kind::Busy => Status::unavailable(text),
         _ => {
             tracing::error!(%error, cause = ?std::error::Error::source(&error), "call failed");
             Status::internal("the hub could not answer; its log has the reason")

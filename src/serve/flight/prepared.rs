@@ -61,7 +61,7 @@ impl Service {
             return Err(Status::unimplemented("transactions are not offered: the hub is read-only"));
         }
         let text = call.request(request.query.as_str());
-        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, text);
+        let planned = Statement::plan(&self.desk, &call.asker, text);
         let planned = planned.await.map_err(status)?;
         let prepared = Prepared { text: request.query.into(), rows: Arc::default() };
         let created = Created {

@@ -11,7 +11,6 @@ use arrow_flight::PutResult;
 use arrow_flight::sql::DoPutUpdateResult;
 use chrono::{DateTime, Utc};
 use prost::Message;
-use std::sync::Arc;
 use tonic::Status;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 
@@ -110,7 +109,7 @@ impl Service {
 
     /// Runs a statement that a client takes for one that writes: only what is set can be.
     pub(super) async fn update(&self, call: &Call, text: &str) -> Result<PutResult, Status> {
-        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, call.request(text));
+        let planned = Statement::plan(&self.desk, &call.asker, call.request(text));
         let planned = planned.await.map_err(status)?;
         if planned.sets().is_none() {
             return Err(Status::invalid_argument("not an update: send it as a query"));

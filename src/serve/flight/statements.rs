@@ -1,12 +1,11 @@
 //! Statements: planned and announced by `GetFlightInfo`, run by `DoGet`.
 
 use super::cancel::{Announced, Ends};
-use super::lanes::Lane;
 use super::messages::{self, Messages};
 use super::session::Call;
 use super::{Service, TICKET_IDLE, envelope, status};
 use crate::error::Result;
-use crate::serve::statement::{Request, Rows, Statement};
+use crate::serve::statement::{Request, Statement};
 use arrow_flight::sql::{CommandStatementQuery, TicketStatementQuery};
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
 use bytes::Bytes;
@@ -41,7 +40,7 @@ impl Service {
         request: Request,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        let planned = Statement::plan(Arc::clone(&self.hub), &call.asker, request).await.map_err(status)?;
+        let planned = Statement::plan(&self.desk, &call.asker, request).await.map_err(status)?;
         self.apply(call, &planned).await?;
         let schema = planned.schema();
         let owner = &call.asker.principal.name;
@@ -63,13 +62,14 @@ impl Service {
     ) -> Result<Messages, Status> {
         let announced = self.announced(call, ticket)?;
         let ends = Ends::of(&announced, deadline, LIMIT + GRACE);
-        let (lane, rows) = tokio::select! {
+        let run = announced.statement.run_within(&call.asker.peer, LIMIT);
+        let rows = tokio::select! {
             biased;
             ended = ends.reached() => return Err(ended),
-            begun = self.begin(call, &announced.statement) => begun?,
+            rows = run => rows.map_err(status)?,
         };
         let messages = messages::encode(announced.statement.schema(), rows);
-        Ok(messages::send(messages, ends, (announced, lane)))
+        Ok(messages::send(messages, ends, announced))
     }
 
     /// What a ticket announced. It is good for the one who got it, whose roles must still be what
@@ -82,14 +82,6 @@ impl Service {
         let principal = &call.asker.principal;
         let found = self.tickets.get(&principal.name, &ticket.statement_handle);
         found.filter(|announced| announced.statement.is_for(principal)).ok_or_else(unknown)
-    }
-
-    /// Begins to run when it is the principal's turn; the place in line is kept for as long as rows
-    /// come.
-    async fn begin(&self, call: &Call, statement: &Statement) -> Result<(Lane, Rows), Status> {
-        let lane = self.lanes.enter(&call.asker.principal.name).await?;
-        let rows = statement.run_within(&call.asker.peer, LIMIT).await.map_err(status)?;
-        Ok((lane, rows))
     }
 }
 
