@@ -11,7 +11,7 @@ pub mod fault;
 pub mod flight;
 mod follow;
 mod information;
-pub mod lanes;
+mod lanes;
 mod limits;
 mod memory;
 mod origin;
@@ -26,6 +26,7 @@ pub mod statement;
 mod tls;
 pub mod token;
 pub mod wire;
+mod yielding;
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;
@@ -113,21 +114,12 @@ where
         shutdown.await;
         stopping.send(()).ok();
     };
-    let watching = async {
-        match memory::default_limit().await {
-            Some(limit) => memory::watch(&desk, limit).await,
-            None => tracing::warn!("the memory of the process is not watched: the system does not tell it"),
-        }
-        std::future::pending::<()>().await;
-    };
     let serving = server.add_service(service).serve_with_incoming_shutdown(incoming, signal);
     tokio::select! {
         served = serving => served.map_err(|e| Error::internal("the server stopped").because(e)),
         () = grace(stopped) => Ok(()),
-    let access = Arc::new(Access::new(hub.project.people()));
-    let dir = hub.project.dir.clone();
-    let desk = Desk::new(hub)?;
-    let service = FlightServiceServer::new(flight::Service::new(Arc::clone(&desk), Arc::clone(&access))?);
+        never = follow::people(&access, &dir) => match never {},
+        never = memory::watch(&desk) => match never {},
     }
 }
 

@@ -179,9 +179,8 @@ async fn who_was_never_released_learns_nothing_of_those_who_were() {
         .push(Question::listing(&CommandGetTables { include_schema: true, ..CommandGetTables::default() }));
     let seen = alike(&worlds, "anna", &questions).await;
     assert!(seen.len() - refused(&seen) > 10);
-    let failing =
-        alike(&worlds, "anna", &texts(&["select row from hub.check_failures where severity = 'block'"]));
-    assert!(failing.await[0].rows() > 0, "ash is blocked");
+    let blocked = texts(&["select row from hub.check_failures where severity = 'block'"]);
+    assert!(alike(&worlds, "anna", &blocked).await[0].rows() > 0, "ash is blocked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
