@@ -120,10 +120,8 @@ where
     tokio::select! {
         served = serving => served.map_err(|e| Error::internal("the server stopped").because(e)),
         () = grace(stopped) => Ok(()),
-    let access = Arc::new(Access::new(hub.project.people()));
-    let dir = hub.project.dir.clone();
-    let desk = Desk::new(hub)?;
-    let service = FlightServiceServer::new(flight::Service::new(Arc::clone(&desk), Arc::clone(&access))?);
+        () = watching => Ok(()),
+        never = follow::people(&access, &dir) => match never {},
     }
 }
 

@@ -50,10 +50,11 @@ impl Properties {
             None => None,
             Some((name, text)) => Some((name, as_of::instant(text).map_err(status)?)),
         };
-        let types = match headers.get(VIEWS).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
-            true => Types::Views,
-            false => Types::Plain,
-        };
+        let types =
+            match headers.get(VIEWS).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
+                true => Types::Views,
+                false => Types::Plain,
+            };
         Ok(Self { as_of, schema, types })
     }
 }
