@@ -8,13 +8,13 @@ import shutil
 import signal
 import sys
 
-from bench import build, bulk, extract, files, incremental, limits, opening
+from bench import build, bulk, dashboards, extract, files, incremental, limits, opening
 from bench.contest import REPEATS
 from bench.data import Data
 
 LEAST_REPEATS = 5
 SUITES = {"limits": limits, "extract": extract, "files": files, "incremental": incremental, "build": build,
-          "opening": opening, "bulk": bulk}
+          "opening": opening, "bulk": bulk, "dashboards": dashboards}
 # These need no generated data but their own.
 OWN_DATA = {"build", "opening"}
 
