@@ -8,13 +8,14 @@ import shutil
 import signal
 import sys
 
-from bench import build, bulk, dashboards, extract, files, incremental, limits, opening
+from bench import build, bulk, byforce, dashboards, extract, files, incremental, limits, opening
 from bench.contest import REPEATS
 from bench.data import Data
 
 LEAST_REPEATS = 5
 SUITES = {"limits": limits, "extract": extract, "files": files, "incremental": incremental, "build": build,
-          "opening": opening, "bulk": bulk, "dashboards": dashboards}
+          "opening": opening, "bulk": bulk, "dashboards": dashboards,
+          "byforce": byforce}
 # These need no generated data but their own.
 OWN_DATA = {"build", "opening"}
 

@@ -6,6 +6,8 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.contest import PEERS
@@ -63,13 +65,30 @@ class Target:
         command = [sys.executable, str(PEERS / "ask.py"), words[0], self.kind, self.address, *words[1:]]
         return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
+    @contextmanager
+    def asking(self) -> Iterator[Callable[[str], tuple[float, list[list]]]]:
+        """One client: a statement in, its seconds and its rows out."""
+        process = self.start("rows")
+
+        def ask(sql: str) -> tuple[float, list[list]]:
+            process.stdin.write(json.dumps(sql) + "\n")
+            process.stdin.flush()
+            told = process.stdout.readline()
+            if not told:
+                raise Failed(f"not answered: {sql[:200]}")
+            seconds, rows = json.loads(told)
+            return seconds, rows
+
+        try:
+            yield ask
+        finally:
+            process.kill()
+            process.wait()
+
     def rows(self, statements: list[str]) -> list[list[list]]:
         """The answers themselves."""
-        process = self.start("rows")
-        out, _ = process.communicate(json.dumps(statements))
-        if process.returncode:
-            raise Failed("a question cannot be answered")
-        return json.loads(out)
+        with self.asking() as ask:
+            return [ask(sql)[1] for sql in statements]
 
     def ask(self, plan: list[list[str]], seconds: float) -> Asked:
         """Every client at once; each has a list of statements."""

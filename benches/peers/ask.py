@@ -4,7 +4,8 @@ ask.py time KIND ADDRESS SECONDS reads a line for each client, a JSON list of st
 each from its list in turn, again from the start at its end; and prints how many microseconds each answer took until
 all of it was in the client's hands, and what went wrong. It says "ready" when every client is connected, and begins at
 the next line of its input: several of these processes, each with a share of the clients, measure together.
-ask.py rows KIND ADDRESS reads one list, and prints the rows of each answer as texts, to be compared.
+ask.py rows KIND ADDRESS reads a statement from each line, as JSON, and prints for each how many seconds it took and
+the rows of the answer as texts, to be compared.
 
 KIND is flight, adbc, postgres or duckdb, whose address is a file with the statements that make its tables."""
 
@@ -138,7 +139,10 @@ def timed(kind: str, address: str, seconds: str) -> None:
 
 def rows(kind: str, address: str) -> None:
     ask = KINDS[kind](address)()
-    print(json.dumps([plain(ask(sql)) for sql in json.load(sys.stdin)]))
+    for line in iter(sys.stdin.readline, ""):
+        started = time.monotonic()
+        answer = ask(json.loads(line))
+        print(json.dumps([time.monotonic() - started, plain(answer)]), flush=True)
 
 
 def plain(answer) -> list[list[str | None]]:
