@@ -8,16 +8,16 @@ import shutil
 import signal
 import sys
 
-from bench import build, bulk, byforce, dashboards, extract, files, incremental, limits, opening
+from bench import build, bulk, byforce, dashboards, extract, files, incremental, limits, opening, policy
 from bench.contest import REPEATS
 from bench.data import Data
 
 LEAST_REPEATS = 5
 SUITES = {"limits": limits, "extract": extract, "files": files, "incremental": incremental, "build": build,
           "opening": opening, "bulk": bulk, "dashboards": dashboards,
-          "byforce": byforce}
+          "byforce": byforce, "policy": policy}
 # These need no generated data but their own.
-OWN_DATA = {"build", "opening"}
+OWN_DATA = {"build", "opening", "dashboards", "policy", "byforce"}
 
 
 def main(names: list[str]) -> int:
