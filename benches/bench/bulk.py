@@ -52,8 +52,10 @@ class Client:
         environment = dict(os.environ)
         if self.user:
             environment["BENCH_USER"], environment["BENCH_PASSWORD"] = self.user
+        used = 0.0
         if self.server:
             self.server.forget()
+            used = self.server.cpu
         try:
             done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True,
                                   timeout=TIMEOUT_SECS)
@@ -62,7 +64,8 @@ class Client:
         if done.returncode:
             raise Failed(why(done.returncode, 0, TIMEOUT_SECS, done.stderr))
         told = json.loads(done.stdout)
-        return Fetch(told["seconds"], self.server.peak if self.server else 0, done.stdout, told["bytes"],
+        peak, used = (self.server.peak, self.server.cpu - used) if self.server else (0, 0)
+        return Fetch(told["seconds"], peak, done.stdout, told["bytes"], used,
                      columns=told["columns"], first=told["first"], rows=told["rows"])
 
 
@@ -125,7 +128,7 @@ def taken(clients: list[Client], expected: dict, work: Path) -> dict[str, Result
     for repetition in range(REPEATS + 1):
         for client in clients:
             result = results[client.name]
-            if result.failure or (repetition > once(client) and repetition):
+            if result.failure or repetition > often(client):
                 continue
             try:
                 if repetition == 0:
@@ -144,19 +147,19 @@ def taken(clients: list[Client], expected: dict, work: Path) -> dict[str, Result
     return results
 
 
-def once(client: Client) -> int:
+def often(client: Client) -> int:
     """How often it is measured: what takes longer than all the others together, once."""
     return 1 if client.kind == "odbc" else REPEATS
 
 
 def table(results: dict[str, Result], rows: int) -> list[list[str]]:
     """A line for each client. Bytes are those of Muster's answer for everybody."""
-    lines = [["", "median", "quartiles", "runs", "rows/s", "MB/s", "first rows", "server's peak", "of the bare server",
-              "Muster's speed"]]
+    lines = [["", "median", "quartiles", "runs", "rows/s", "MB/s", "first rows", "server's peak", "its processor",
+              "of the bare server", "Muster's speed"]]
     own, bare = results["Muster"], results[BARE]
     for name, result in results.items():
         if result.failure:
-            lines.append([name, f"failed: {short(result.failure)}", *[""] * 8])
+            lines.append([name, f"failed: {short(result.failure)}", *[""] * 9])
             continue
         low, high = result.spread
         seconds = result.seconds
@@ -166,6 +169,7 @@ def table(results: dict[str, Result], rows: int) -> list[list[str]]:
             f"{own.size / seconds / 1e6:,.0f}" if own.samples else "",
             f"{median(sample.first for sample in result.samples) * 1000:.0f} ms",
             f"{result.peak >> 20} MiB" if result.peak else "",
+            f"{median(sample.cpu for sample in result.samples):.2f} s" if result.peak else "",
             f"{bare.seconds / seconds:.2f}×" if bare.samples and result is not bare else "",
             f"{seconds / own.seconds:.2f}×" if own.samples and result is not own else ""])
     return lines
