@@ -48,7 +48,8 @@ class Client:
 
     def fetch(self, sql: str | None = None, out: Path | None = None) -> Fetch:
         """The statement, or another, once; written to a file if there is one."""
-        command = [sys.executable, PEERS / "fetch.py", self.kind, self.address, sql or self.sql, *([out] if out else [])]
+        words = [self.kind, self.address, sql or self.sql, *([out] if out else [])]
+        command = [sys.executable, PEERS / "fetch.py", *words]
         environment = dict(os.environ)
         if self.user:
             environment["BENCH_USER"], environment["BENCH_PASSWORD"] = self.user
@@ -112,7 +113,8 @@ def peers(stack: ExitStack, data: Data, served: hub.Hub, own: Client) -> list[Cl
     words = (f"Driver={{PostgreSQL Unicode}};Server={e['PGHOST']};Port={e['PGPORT']};Database={e['PGDATABASE']};"
              f"Uid={e['PGUSER']};Pwd={e['PGPASSWORD']};UseDeclareFetch=1;Fetch=10000")
     sql = f"select {COLUMNS} from lineitem"
-    return [*found, Client("PostgreSQL, ADBC", "postgres", uri, sql), Client("PostgreSQL, psqlODBC", "odbc", words, sql)]
+    return [*found, Client("PostgreSQL, ADBC", "postgres", uri, sql),
+            Client("PostgreSQL, psqlODBC", "odbc", words, sql)]
 
 
 def kept(own: Client, file: Path) -> None:

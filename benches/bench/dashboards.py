@@ -1,16 +1,16 @@
 """(b) Twelve questions of dashboards, asked by 1 to 64 clients at once: of servers that have just been started, every
 statement another one; and of ones that have heard them before."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import duckdb
 
 from bench import hub, server
-from bench.contest import say
+from bench.contest import PEERS, say
 from bench.data import Data
 from bench.load import Asked, Target, distinct, repeated
 from bench.measure import Failed, Result
@@ -44,6 +44,15 @@ class Contestant:
     failure: str | None = None
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A table as one Parquet file."""
+
+    file: str
+    rows: int
+    columns: dict[str, str]
+
+
 def run(data: Data) -> Block:
     """The measurement and what it says."""
     block = Block("dashboards", complete=SECONDS_EACH >= 30 and CLIENTS == [1, 4, 16, 64])
@@ -65,12 +74,13 @@ def run(data: Data) -> Block:
             attempt(contestant, lambda target, _: checked(target, expected))
         for clients in CLIENTS:
             for contestant in contestants:
-                attempt(contestant, lambda target, watched: measured(contestant, clients, target, watched))
-        floor = [Contestant(name, lambda kind=kind: nothing(data, kind)) for name, kind in zip(NOTHINGS, ("flight", "adbc"))]
+                attempt(contestant, lambda target, watched: measured(contestant, clients, target, watched, expected))
+        floor = [Contestant(NOTHINGS[0], lambda: nothing(data, "flight")),
+                 Contestant(NOTHINGS[1], lambda: nothing(data, "adbc"))]
         for clients in CLIENTS:
             for contestant in floor:
                 attempt(contestant, lambda target, watched: measured(contestant, clients, target, watched))
-    tell(block, served, [*contestants, *floor])
+    tell(block, copies, [*contestants, *floor])
     return block
 
 
@@ -104,9 +114,12 @@ def checked(target: Target, expected: list) -> None:
             raise Failed(f"wrong answer to \"{QUESTIONS[place // CHECKED].name}\": {one[:2]}, {other[:2]} expected")
 
 
-def measured(contestant: Contestant, clients: int, target: Target, watched: server.Server | None) -> None:
-    """A fresh contestant: first statements that are all different, then ones that come again."""
-    for mode, plan in ((COLD, distinct(clients, target.names, clients)), (WARM, repeated(clients, target.names, clients))):
+def measured(contestant: Contestant, clients: int, target: Target, watched: server.Server | None,
+             expected: list | None = None) -> None:
+    """A fresh contestant: first statements that are all different, then ones that come again. What it answers to them
+    in the end, from its memory perhaps, must still be what is expected."""
+    plans = {COLD: distinct(clients, target.names, clients), WARM: repeated(clients, target.names, clients)}
+    for mode, plan in plans.items():
         if mode == WARM:
             target.ask(plan, SECONDS_EACH / 3)
         if watched:
@@ -116,8 +129,11 @@ def measured(contestant: Contestant, clients: int, target: Target, watched: serv
         if watched:
             asked.peak, asked.server_cpu = watched.peak, watched.cpu - before
         contestant.asked[clients, mode] = asked
-        say(f"  {contestant.name}, {clients} clients, {mode}: {asked.rate:,.0f} answers/s, p50 {asked.quantile(0.5):.1f} ms, "
-            f"p99 {asked.quantile(0.99):.1f} ms, {asked.errors} errors{asked.wrong.most_common(1) or ''}")
+        say(f"  {contestant.name}, {clients} clients, {mode}: {asked.rate:,.0f} answers/s, "
+            f"p50 {asked.quantile(0.5):.1f} ms, p99 {asked.quantile(0.99):.1f} ms, "
+            f"{asked.errors} errors{asked.wrong.most_common(1) or ''}")
+    if expected:
+        checked(target, expected)
 
 
 @contextmanager
@@ -138,16 +154,15 @@ def sail(served: hub.Hub) -> Iterator[tuple[Target, server.Server]]:
 
 
 @contextmanager
-def roapi(copies: dict[str, Path]) -> Iterator[tuple[Target, server.Server]]:
-    with server.roapi(copies) as started:
+def roapi(copies: dict[str, Copy]) -> Iterator[tuple[Target, server.Server]]:
+    with server.roapi({name: copy.file for name, copy in copies.items()}) as started:
         yield Target("flight", started.uri, base), started
 
 
 @contextmanager
 def postgres(database: Postgres) -> Iterator[tuple[Target, None]]:
-    e = database.environment
-    address = " ".join(f"{word}={e[name]}" for word, name in (
-        ("host", "PGHOST"), ("port", "PGPORT"), ("user", "PGUSER"), ("dbname", "PGDATABASE"), ("password", "PGPASSWORD")))
+    words = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "password": "PGPASSWORD"}
+    address = " ".join(f"{word}={database.environment[name]}" for word, name in words.items())
     yield Target("postgres", address, lambda table: f"dashboard_{base(table)}"), None
 
 
@@ -161,12 +176,8 @@ def in_process(data: Data, statements: list[str]) -> Iterator[tuple[Target, None
 @contextmanager
 def nothing(data: Data, kind: str) -> Iterator[tuple[Target, server.Server]]:
     """A server that sends the same twelve rows whatever it is asked: what the clients themselves take."""
-    import pyarrow
-
-    rows = pyarrow.table({"name": [f"row {n}" for n in range(12)], "amount": list(range(12))})
     file = data.work / "nothing.arrow"
-    with pyarrow.ipc.new_stream(str(file), rows.schema) as stream:
-        stream.write_table(rows)
+    subprocess.run([sys.executable, PEERS / "serve_pyarrow.py", "make", file], check=True)
     with server.bare(file) as started:
         yield Target(kind, started.uri, base), started
 
@@ -176,18 +187,10 @@ def base(table: str) -> str:
     return table.partition(".")[2]
 
 
-def copied(served: hub.Hub) -> dict[str, Path]:
-    """The tables as one Parquet file each, with `force` as a column, for those who do not read a lake; made once."""
-    folder = served.folder / "copies"
-    folder.mkdir(exist_ok=True)
-    found = {}
-    for table in (*TABLES, *LISTS):
-        file = found[base(table)] = folder / f"{base(table)}.parquet"
-        if not file.exists():
-            part = file.with_suffix(".part")
-            duckdb.execute(f"copy (select * from {served.relation(table)}) to '{part}' (format parquet)")
-            part.rename(file)
-    return found
+def copied(served: hub.Hub) -> dict[str, Copy]:
+    """The tables for those who do not read a lake; made once."""
+    done = subprocess.run([sys.executable, "-m", "bench.copies", served.folder], check=True, stdout=subprocess.PIPE)
+    return {name: Copy(**told) for name, told in json.loads(done.stdout).items()}
 
 
 def views(served: hub.Hub) -> list[str]:
@@ -195,31 +198,27 @@ def views(served: hub.Hub) -> list[str]:
             *(f"create view {base(table)} as select * from {served.relation(table)}" for table in (*TABLES, *LISTS))]
 
 
-def tables(copies: dict[str, Path]) -> list[str]:
-    return [f"create table {name} as select * from '{file}'" for name, file in copies.items()]
+def tables(copies: dict[str, Copy]) -> list[str]:
+    return [f"create table {name} as select * from '{copy.file}'" for name, copy in copies.items()]
 
 
-def filled(database: Postgres, data: Data, copies: dict[str, Path]) -> None:
-    """The same rows in PostgreSQL, with indexes for what the questions filter by."""
-    for name, file in copies.items():
-        columns = duckdb.execute(f"select column_name, column_type from (describe from '{file}')").fetchall()
-        ddl = ", ".join(f"{column} {type}" for column, type in columns)
-
-        def make(part: str) -> None:
+def filled(database: Postgres, data: Data, copies: dict[str, Copy]) -> None:
+    """The same rows in PostgreSQL, in the order of forces, with indexes for what the questions filter by."""
+    for name, copy in copies.items():
+        def make(part: str, name: str = name, copy: Copy = copy) -> None:
+            ddl = ", ".join(f"{column} {kind}" for column, kind in copy.columns.items())
             database.ask(f"create table {part} ({ddl})")
-            data.load(database, f"select * from '{file}' order by force" if ("force", "VARCHAR") in columns
-                      else f"select * from '{file}'", part)
+            order = " order by force" if "force" in copy.columns else ""
+            data.load(database, f"select * from '{copy.file}'{order}", part)
             for indexed in INDEXES.get(name, []):
                 database.ask(f"create index on {part} ({indexed})")
 
         database.fill(f"dashboard_{name}", make)
 
 
-def tell(block: Block, served: hub.Hub, contestants: list[Contestant]) -> None:
+def tell(block: Block, copies: dict[str, Copy], contestants: list[Contestant]) -> None:
     """The tables."""
-    counted = ", ".join(f"{count:,} rows of {base(table)}" for table, count in
-                        ((table, duckdb.execute(f"select count(*) from {served.relation(table)}").fetchone()[0])
-                         for table in ("marts.spend", "conformed.journal_line", "conformed.duty")))
+    counted = ", ".join(f"{copies[name].rows:,} rows of `{name}`" for name in ("spend", "journal_line", "duty"))
     block.says(f"43 forces, {counted}; {SECONDS_EACH:.0f} s each.")
     for mode, words in ((COLD, "Cold: a fresh server, no statement twice"),
                         (WARM, "Warm: statements that come again, a few of them often")):

@@ -1,7 +1,6 @@
-"""Hubs that are served in a measurement: a lake made once, its users, and the files of its tables for whom reads those."""
+"""Hubs that are served in a measurement: a lake made once, its users, and the files of its tables."""
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -29,21 +28,24 @@ class Hub:
 
     def files(self, table: str) -> list[str]:
         """The Parquet files of the newest version of `layer.name`; `force` is in the names of their folders."""
-        found = self.folder / "lake" / table.replace(".", "/")
-        files: dict[str, None] = {}
-        # A log of few versions is kept whole, so its commits suffice.
-        for commit in sorted((found / "_delta_log").glob("*.json")):
-            for line in commit.read_text(encoding="utf-8").splitlines():
-                action = json.loads(line)
-                if "add" in action:
-                    files[unquote(action["add"]["path"])] = None
-                elif "remove" in action:
-                    files.pop(unquote(action["remove"]["path"]), None)
-        return [str(found / path) for path in files]
+        return active(self.folder / "lake" / table.replace(".", "/"))
 
     def relation(self, table: str) -> str:
         """The table as DuckDB reads the same files."""
         return f"read_parquet({self.files(table)}, hive_partitioning = true)"
+
+
+def active(table: Path) -> list[str]:
+    """The files of the newest version of a Delta table. The log is kept whole, so its commits suffice."""
+    files: dict[str, None] = {}
+    for commit in sorted((table / "_delta_log").glob("*.json")):
+        for line in commit.read_text().splitlines():
+            action = json.loads(line)
+            if "add" in action:
+                files[unquote(action["add"]["path"])] = None
+            elif "remove" in action:
+                files.pop(unquote(action["remove"]["path"]), None)
+    return [str(table / path) for path in files]
 
 
 def lineitem(data: Data) -> Hub:
@@ -60,8 +62,8 @@ def lineitem(data: Data) -> Hub:
             muster(folder, "run", environment=secret(server))
         # Serving needs neither the database nor its password.
         manifest = folder / "muster.toml"
-        lines = manifest.read_text(encoding="utf-8").splitlines()
-        manifest.write_text("\n".join(line for line in lines if not line.startswith("password")) + "\n", encoding="utf-8")
+        lines = manifest.read_text(encoding="utf-8").splitlines(keepends=True)
+        manifest.write_text("".join(line for line in lines if not line.startswith("password")), encoding="utf-8")
 
     return made(data.folder.parent / f"served-lineitem-{data.scale:g}", make, {"everything": EVERYTHING})
 

@@ -89,7 +89,8 @@ def status(pid: int, word: str) -> int:
 def muster(hub: Hub, name: str = "Muster") -> Server:
     """`muster serve`, without encryption, as the peers."""
     port = free_port()
-    command = [MUSTER, "--project", hub.folder, "serve", "--plaintext", "--no-schedules", "--listen", f"127.0.0.1:{port}"]
+    words = ["--plaintext", "--no-schedules", "--listen", f"127.0.0.1:{port}"]
+    command = [MUSTER, "--project", hub.folder, "serve", *words]
     return Server(name, command, port)
 
 
@@ -106,7 +107,7 @@ def sail() -> Server:
     return Server("Sail", [program, "flight", "server", "--port", port], port)
 
 
-def roapi(tables: dict[str, Path]) -> Server:
+def roapi(tables: dict[str, Path | str]) -> Server:
     """ROAPI with these Parquet files, which it reads into memory when it starts: its default, and its quickest."""
     port = free_port()
     command = [Path(sys.executable).with_name("roapi"), "--addr-flight-sql", f"127.0.0.1:{port}",

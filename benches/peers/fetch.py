@@ -56,7 +56,8 @@ def writing(out: str, columns):
     """Parquet, or an Arrow stream, which keeps the batches as they came."""
     import pyarrow.parquet
 
-    return pyarrow.ipc.new_stream(out, columns) if out.endswith(".arrow") else pyarrow.parquet.ParquetWriter(out, columns)
+    make = pyarrow.ipc.new_stream if out.endswith(".arrow") else pyarrow.parquet.ParquetWriter
+    return make(out, columns)
 
 
 def main(kind: str, address: str, sql: str, out: str | None = None) -> None:

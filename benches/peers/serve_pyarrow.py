@@ -1,5 +1,6 @@
 """The bare server: serve_pyarrow.py FILE PORT reads an Arrow stream into memory and answers every statement with its
-batches, the first of them where the statement ends in `limit N`, again from the start where it wants more."""
+batches, the first of them where the statement ends in `limit N`, again from the start where it wants more.
+serve_pyarrow.py make FILE writes twelve rows that say nothing."""
 
 import re
 import sys
@@ -37,5 +38,13 @@ class Bare(pyarrow.flight.FlightServerBase):
         return found
 
 
+def make(file: str) -> None:
+    rows = pyarrow.table({"name": [f"row {number}" for number in range(12)], "amount": list(range(12))})
+    with pyarrow.ipc.new_stream(file, rows.schema) as stream:
+        stream.write_table(rows)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "make":
+        sys.exit(make(sys.argv[2]))
     Bare(sys.argv[1], int(sys.argv[2])).serve()
