@@ -8,15 +8,18 @@ import shutil
 import signal
 import sys
 
-from bench import audit, build, extract, files, incremental, limits, opening
+from bench import (
+    audit, build, bulk, byforce, dashboards, extract, files, incremental, limits, opening, policy
+)
 from bench.contest import REPEATS
 from bench.data import Data
 
 LEAST_REPEATS = 5
 SUITES = {"limits": limits, "extract": extract, "files": files, "incremental": incremental, "build": build,
-          "opening": opening, "audit": audit}
+          "opening": opening, "audit": audit, "bulk": bulk, "dashboards": dashboards, "byforce": byforce,
+          "policy": policy}
 # These need no generated data but their own.
-OWN_DATA = {"audit", "build", "opening"}
+OWN_DATA = {"audit", "build", "opening", "dashboards", "policy", "byforce"}
 
 
 def main(names: list[str]) -> int:

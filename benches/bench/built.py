@@ -5,24 +5,11 @@ A program of its own, so that its memory is not counted as a contestant's."""
 import json
 import sys
 from pathlib import Path
-from urllib.parse import unquote
 
 import duckdb
 
+from bench.hub import active
 from bench.models import Model, models
-
-
-def active(table: Path) -> list[str]:
-    """The files of the newest version of a Delta table. The log is kept whole, so its commits suffice."""
-    files: dict[str, None] = {}
-    for commit in sorted((table / "_delta_log").glob("*.json")):
-        for line in commit.read_text().splitlines():
-            action = json.loads(line)
-            if "add" in action:
-                files[unquote(action["add"]["path"])] = None
-            elif "remove" in action:
-                files.pop(unquote(action["remove"]["path"]), None)
-    return [str(table / path) for path in files]
 
 
 def main(lake: str, written: str) -> int:

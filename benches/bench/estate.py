@@ -134,9 +134,10 @@ def link(old: Path, new: Path) -> None:
     shutil.copytree(old, new, copy_function=os.link)
 
 
-def muster(folder: Path, *words) -> None:
+def muster(folder: Path, *words, environment: dict[str, str] | None = None) -> None:
     """A command that is not measured."""
-    done = subprocess.run([MUSTER, "--project", folder, *words], capture_output=True, text=True)
+    done = subprocess.run([MUSTER, "--project", folder, *words], capture_output=True, text=True,
+                          env={**os.environ, **(environment or {})})
     if done.returncode:
         raise SystemExit(f"muster {words[0]}: {done.stderr.strip()[-800:]}")
 

@@ -12,7 +12,8 @@ from importlib import metadata
 from bench.measure import Result
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
-TOOLS = ("adbc-driver-postgresql", "dbt-core", "dbt-duckdb", "dlt", "duckdb", "polars", "pyarrow")
+TOOLS = ("adbc-driver-flightsql", "adbc-driver-postgresql", "arrow-odbc", "dbt-core", "dbt-duckdb", "dlt", "duckdb",
+         "polars", "pyarrow", "pysail", "roapi")
 
 
 @dataclass
