@@ -1,6 +1,7 @@
 //! The DataFusion session: settings, memory, and the types that the lake can keep.
 
 use crate::error::{Error, Result};
+use crate::idiom;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -49,8 +50,8 @@ impl Engine {
         let template = SessionStateBuilder::new()
             .with_config(SessionConfig::new().with_create_default_catalog_and_schema(false))
             .with_runtime_env(Arc::clone(&runtime))
-            .with_default_features()
-            .build();
+            .with_default_features();
+        let template = idiom::teach(template, CATALOG).build();
         Ok(Self { runtime, template: Arc::new(template) })
     }
 

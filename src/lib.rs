@@ -19,6 +19,7 @@
 //! - [`hub`]: an open project
 //! - [`lake`], [`engine`], [`state`], [`policy`]: what the rooms stand on
 //! - [`audit`]: the record of who read what; no row leaves before its statement is in it
+//! - [`idiom`]: the SQL that tools write, as the engine learns it
 //! - [`pipeline`]: the only module that knows the order of the rooms
 //! - [`slt`]: runs the tests that lie beside mappings and models
 //! - [`cli`]: the only module that prints
@@ -39,6 +40,7 @@ pub mod demo;
 pub mod engine;
 pub mod error;
 pub mod hub;
+pub mod idiom;
 pub mod lake;
 pub mod landing;
 pub mod model;

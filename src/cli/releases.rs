@@ -61,9 +61,11 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<bool> {
     let hub = Arc::new(Hub::open(project::load(folder)?).await?);
     let asker = Asker { principal: query::principal(&hub, args.view.user.as_deref())?, peer: "local".into() };
     let answer = match args.command {
-        None => list(&Desk::new(hub)?, &asker).await?,
+        None => list(&Desk::new(Arc::clone(&hub))?, &asker).await?,
         Some(Command::Diff { before, after, table }) => {
-            let found = compare::releases(&Desk::new(hub)?, &asker, before, after, table.as_deref()).await?;
+            let found =
+                compare::releases(&Desk::new(Arc::clone(&hub))?, &asker, before, after, table.as_deref())
+                    .await?;
             differences(&found)?
         }
     };

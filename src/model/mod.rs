@@ -7,6 +7,7 @@ pub mod content;
 pub mod failures;
 pub mod graph;
 pub mod header;
+pub mod key;
 pub mod lineage;
 mod rules;
 pub mod staging;

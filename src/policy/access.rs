@@ -55,6 +55,34 @@ impl Access {
     }
 }
 
+/// What a principal was granted when something long began, such as an answer of many rows.
+#[derive(Debug)]
+pub struct Grant {
+    access: Arc<Access>,
+    principal: Principal,
+    /// The generation in which it was last looked at.
+    seen: Option<u64>,
+}
+
+impl Grant {
+    /// What `principal` has been granted, according to `access`.
+    pub fn new(access: Arc<Access>, principal: Principal) -> Self {
+        Self { access, principal, seen: None }
+    }
+
+    /// Whether the principal still has exactly these grants.
+    pub fn stands(&mut self) -> bool {
+        let generation = self.access.generation();
+        if self.seen != Some(generation) {
+            if self.access.principal(&self.principal.name).as_ref() != Some(&self.principal) {
+                return false;
+            }
+            self.seen = Some(generation);
+        }
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +104,18 @@ mod tests {
         assert_eq!(access.generation(), 0);
         assert!(access.replace(people(&["reader", "another"])));
         assert_eq!(access.generation(), 1);
+    }
+
+    #[test]
+    fn a_grant_stands_until_it_is_changed() {
+        let access = Arc::new(Access::new(people(&["reader"])));
+        let anna = access.principal("anna").unwrap();
+        let mut grant = Grant::new(Arc::clone(&access), anna);
+        assert!(grant.stands());
+        access.replace(people(&["reader", "another"]));
+        assert!(grant.stands(), "nothing of it has changed");
+        access.replace(people(&["another"]));
+        assert!(!grant.stands());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod enforce;
+pub mod keys;
 pub mod roles;
 pub mod system;
 pub mod views;

@@ -2,7 +2,9 @@
 
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{Access, Address, Force, Hub, Source, System, Tls, TlsMode, keep, secret, source};
+use super::{
+    Access, Address, Force, Hub, Limits, Source, System, Tls, TlsMode, keep, limits, secret, source,
+};
 use crate::error::known;
 use crate::policy::roles::{Forces, People, Principal, Role, User};
 use crate::release::keep::Rules;
@@ -81,6 +83,7 @@ impl Hub {
             flight: "127.0.0.1:32010".into(),
             metrics: None,
             tls: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -104,6 +107,7 @@ fn hub(dir: &Path, mut section: Section<'_>) -> Hub {
     hub.state_access = state_access(dir, &mut section, &hub.state);
     hub.flight = listener(&mut section, "flight", "127.0.0.1:32010").unwrap_or(hub.flight);
     hub.metrics = listener(&mut section, "metrics", "127.0.0.1:9464");
+    hub.limits = limits::check(section.section("limits"));
     hub.tls = section.section("tls").and_then(|tls| self::tls(dir, tls));
     section.finish();
     hub

@@ -11,6 +11,7 @@ mod header;
 mod hub;
 mod keep;
 mod library;
+mod limits;
 mod mode;
 mod models;
 mod pattern;
@@ -24,6 +25,7 @@ mod source;
 mod tables;
 
 pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
+pub use limits::Limits;
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
@@ -227,6 +229,8 @@ pub struct Hub {
     pub metrics: Option<String>,
     /// PEM files of the server's certificate chain and key, absolute.
     pub tls: Option<Tls>,
+    /// How much the server does at once.
+    pub limits: Limits,
 }
 
 /// The server's certificate.
@@ -378,6 +382,8 @@ pub struct Reference {
     pub csv: String,
     /// The names in its header row.
     pub columns: Vec<String>,
+    /// The first column, if no two rows share a value of it.
+    pub key: Option<String>,
     /// Where it was found, as shown in messages.
     pub file: String,
 }

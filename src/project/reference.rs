@@ -23,7 +23,8 @@ pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> Reference {
     if columns.is_empty() {
         found.whole(&doc.file, 1, "a code list needs a row with the names of its columns", ());
     }
-    for error in reader.records().filter_map(Result::err) {
+    let (rows, errors): (Vec<_>, Vec<_>) = reader.records().partition(Result::is_ok);
+    for error in errors.into_iter().filter_map(Result::err) {
         let line = error.position().map_or(1, |position| position.line() as usize);
         let message = match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
@@ -33,5 +34,8 @@ pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> Reference {
         };
         found.whole(&doc.file, line, message, "quote a cell that holds a comma");
     }
-    Reference { name: name.into(), csv: csv.into(), columns, file: doc.file.clone() }
+    let mut codes = BTreeSet::new();
+    let is_key = rows.iter().flatten().all(|row| codes.insert(row.get(0)));
+    let key = columns.first().filter(|_| is_key).cloned();
+    Reference { name: name.into(), csv: csv.into(), columns, key, file: doc.file.clone() }
 }

@@ -180,6 +180,14 @@ impl Basis {
 }
 
 impl Manifest {
+    /// Whether the table `layer.name` was ever made for `force`. That others have it does not make it
+    /// exist for those who read this force alone.
+    pub fn has(&self, table: &str, force: &str) -> bool {
+        let dataset = self.forces.get(force).and_then(|status| status.datasets.get(table));
+        // Older manifests do not say what a table was made from.
+        dataset.is_some_and(|dataset| dataset.rows > 0 || dataset.basis != Basis::default())
+    }
+
     /// Whether the two say the same, apart from when, by which run and under which number.
     pub fn same_content(&self, other: &Self) -> bool {
         self.tables == other.tables

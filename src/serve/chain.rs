@@ -6,18 +6,12 @@
 //! process.
 
 use crate::error::{Error, Result};
+use crate::serve::limits;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-/// The most operators in a row. To copy an expression takes 1.4 KiB of stack for each, and what
-/// runs a statement has the 2 MiB of the runtime's threads.
-const MAX_CHAIN: usize = 600;
-
 /// What `except` and `intersect` count for: they become joins, which need that much more stack.
 const JOIN: usize = 6;
-
-/// How deep brackets may nest.
-pub(super) const MAX_DEPTH: usize = 100;
 
 /// Refuses a statement whose tree could be too deep. The bound is never less than the depth, and
 /// close to it for what tools write: items of a list do not add up.
@@ -31,7 +25,11 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
                 levels.push(Level::default());
             }
             Part::Close => close(&mut levels),
-            Part::Comma => top(&mut levels).next_item(),
+            Part::Comma => {
+                let level = top(&mut levels);
+                level.length += 1;
+                level.next_item();
+            }
             Part::SetOperator(weight) => {
                 let level = top(&mut levels);
                 level.set_operators += weight;
@@ -41,24 +39,39 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             Part::Operator => top(&mut levels).run += 1,
             Part::Other => {}
         }
-        if levels.len() > MAX_DEPTH {
-            return Err(Error::query("the statement is nested too deeply"));
+        if levels.len() > limits::DEPTH {
+            return Err(too_deep());
+        }
+        if top(&mut levels).length > limits::LIST_ITEMS {
+            return Err(Error::query(format!("a list has more than {} items", limits::LIST_ITEMS))
+                .hint("join with a subquery in the place of a long list"));
         }
     }
     while levels.len() > 1 {
         close(&mut levels);
     }
-    match top(&mut levels).depth() > MAX_CHAIN {
+    match top(&mut levels).depth() > limits::OPERATORS {
         false => Ok(()),
-        true => Err(Error::query(format!("the statement has more than {MAX_CHAIN} operators in a row"))
-            .hint("use in (…) or a join with values in the place of a long chain")),
+        true => {
+            let most = limits::OPERATORS;
+            Err(Error::query(format!("the statement has more than {most} operators in a row"))
+                .hint("use in (…) or a join with values in the place of a long chain"))
+        }
     }
+}
+
+/// A statement whose brackets nest too deeply.
+pub(super) fn too_deep() -> Error {
+    Error::query(format!("the statement is nested more than {} levels deep", limits::DEPTH))
+        .hint("put subqueries into a with clause")
 }
 
 /// What stands between two brackets.
 #[derive(Debug, Default)]
 struct Level {
     set_operators: usize,
+    /// Commas, of which a list has one for each item but the last.
+    length: usize,
     /// Of the items that ended with a comma or a set operator, the depth of the deepest.
     items: usize,
     /// `and` and `or` in the item: nothing binds less, so operands between them do not add up.
@@ -81,8 +94,8 @@ impl Level {
     }
 
     fn next_item(&mut self) {
-        let (set_operators, items) = (self.set_operators, self.items.max(self.item()));
-        *self = Self { set_operators, items, ..Self::default() };
+        let items = self.items.max(self.item());
+        *self = Self { set_operators: self.set_operators, length: self.length, items, ..Self::default() };
     }
 
     fn next_operand(&mut self) {
@@ -232,7 +245,8 @@ mod tests {
         assert_eq!(refusal(&format!("select (1{chain}) + (1{chain})")), None);
         assert!(refusal(&format!("select (1{chain}){chain}")).is_some());
         assert!(refusal(&format!("select 1 union select (1{chain}){chain}, 2")).is_some());
-        assert!(refusal(&format!("select {}1", "(".repeat(100))).is_some());
+        let nested = refusal(&format!("select {}1", "(".repeat(100)));
+        assert_eq!(nested.as_deref(), Some("the statement is nested more than 100 levels deep"));
     }
 
     #[test]
@@ -241,6 +255,11 @@ mod tests {
         assert_eq!(refusal(&format!("select {columns} 1")), None);
         let terms = vec!["(force = 'beds' and widget_id >= 'b1')"; 550].join(" or ");
         assert_eq!(refusal(&format!("select 1 from a where {terms}")), None);
-        assert_eq!(refusal(&format!("select 1 from a where b in (-1{})", ", -1".repeat(50_000))), None);
+        let list = |items: usize| {
+            format!("select 1 from a where b in (1, 2) or b in (-1{})", ", -1".repeat(items - 1))
+        };
+        assert_eq!(refusal(&list(1 << 16)), None);
+        let longer = refusal(&list((1 << 16) + 2));
+        assert_eq!(longer.as_deref(), Some("a list has more than 65536 items"));
     }
 }

@@ -47,12 +47,8 @@ pub(super) struct Key {
 impl Desk {
     /// A desk at which nothing has been asked yet.
     pub fn new(hub: Arc<Hub>) -> Result<Arc<Self>> {
-        Self::with_limits(hub, Limits::default())
-    }
-
-    /// The same with other limits.
-    pub fn with_limits(hub: Arc<Hub>, limits: Limits) -> Result<Arc<Self>> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let limits = Limits::from(hub.project.hub.limits);
         Ok(Arc::new(Self {
             hub,
             views: Views::default(),

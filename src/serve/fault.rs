@@ -2,6 +2,7 @@
 //! of cell values, or of tables that are not granted.
 
 use crate::error::{Error, Kind};
+use crate::serve::chain;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
@@ -32,6 +33,9 @@ pub fn planning(error: &DataFusionError) -> Error {
 /// An error met while rows were read: it never quotes the engine, whose messages hold cell values
 /// and file names.
 pub fn running(error: &DataFusionError) -> Error {
+    if fail::eval("plant::error-text", |_| ()).is_some() {
+        return Error::query(error.to_string());
+    }
     match root(error) {
         DataFusionError::ArrowError(arrow, _) => arithmetic(arrow),
         DataFusionError::Execution(_) => Error::query("a function cannot work with one of its values"),
@@ -78,7 +82,7 @@ pub fn syntax(error: &ParserError) -> Error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
             Error::query(format!("syntax error: {}", clean(text)))
         }
-        ParserError::RecursionLimitExceeded => Error::query("the statement is nested too deeply"),
+        ParserError::RecursionLimitExceeded => chain::too_deep(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! the hub. The others wait in line, and when the line is long they are told to come back.
 
 use crate::error::{Error, Result};
+use crate::project;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,24 +11,33 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+/// How long a statement waits for its turn: as long as people wait before they ask what is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// How much may go on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Statements of one principal that run.
-    pub own: usize,
+    pub(super) own: usize,
     /// Statements that run.
-    pub all: usize,
+    pub(super) all: usize,
     /// Statements of one principal that wait for their turn.
-    pub own_waiting: usize,
+    pub(super) own_waiting: usize,
     /// Statements that wait for their turn.
-    pub all_waiting: usize,
+    pub(super) all_waiting: usize,
     /// How long a statement waits.
-    pub patience: Duration,
+    pub(super) patience: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { own: 8, all: 16, own_waiting: 128, all_waiting: 512, patience: Duration::from_secs(60) }
+impl From<project::Limits> for Limits {
+    fn from(given: project::Limits) -> Self {
+        Self {
+            own: given.statements_per_user,
+            all: given.statements,
+            own_waiting: given.waiting.div_ceil(4),
+            all_waiting: given.waiting,
+            patience: PATIENCE,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::desk::Desk;
 use super::lanes::Use;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -89,15 +90,22 @@ impl fmt::Display for Share {
     }
 }
 
-/// Keeps the process below `limit` bytes for as long as it is polled: above it, what is kept for
+/// Keeps the process below its limit for as long as it is polled: above it, what is kept for
 /// statements that come again is given up, no further statement is let in, and the largest is stopped.
 /// Does nothing where the system does not tell what a process uses.
-pub(super) async fn watch(desk: &Desk, limit: u64) {
+pub(super) async fn watch(desk: &Desk) -> Infallible {
+    let limit = match desk.hub.project.hub.limits.memory {
+        Some(limit) => Some(limit),
+        None => default_limit().await,
+    };
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let mut is_full = false;
     loop {
         looks.tick().await;
-        let Some(used) = resident().await else { return };
+        let (Some(limit), Some(used)) = (limit, resident().await) else {
+            tracing::warn!("the memory of the process is not watched: the system does not tell it");
+            return std::future::pending().await;
+        };
         let before = is_full;
         is_full = used > if before { limit / 100 * CALM } else { limit };
         if is_full != before {
@@ -115,7 +123,7 @@ pub(super) async fn watch(desk: &Desk, limit: u64) {
 
 /// What the process may use when nothing says otherwise: a part of the machine, or of the control
 /// group that it runs in; `None` where the system does not tell.
-pub(super) async fn default_limit() -> Option<u64> {
+async fn default_limit() -> Option<u64> {
     let group = tokio::fs::read_to_string("/sys/fs/cgroup/memory.max").await.ok();
     let group = group.and_then(|text| text.trim().parse::<u64>().ok());
     let machine = tokio::fs::read_to_string("/proc/meminfo").await.ok()?;

@@ -6,22 +6,27 @@ pub mod compare;
 pub mod desk;
 mod dialect;
 mod draft;
+mod escape;
 pub mod fault;
 pub mod flight;
 mod follow;
-pub mod lanes;
+mod information;
+mod lanes;
+mod limits;
 mod memory;
 mod origin;
 pub mod password;
 mod past;
 mod pieces;
 mod record;
+mod rewrite;
 mod shown;
 pub mod sql;
 pub mod statement;
 mod tls;
 pub mod token;
 pub mod wire;
+mod yielding;
 
 use crate::error::{Error, Result};
 use crate::hub::Hub;
@@ -109,19 +114,12 @@ where
         shutdown.await;
         stopping.send(()).ok();
     };
-    let watching = async {
-        match memory::default_limit().await {
-            Some(limit) => memory::watch(&desk, limit).await,
-            None => tracing::warn!("the memory of the process is not watched: the system does not tell it"),
-        }
-        std::future::pending::<()>().await;
-    };
     let serving = server.add_service(service).serve_with_incoming_shutdown(incoming, signal);
     tokio::select! {
         served = serving => served.map_err(|e| Error::internal("the server stopped").because(e)),
         () = grace(stopped) => Ok(()),
-        () = watching => Ok(()),
         never = follow::people(&access, &dir) => match never {},
+        never = memory::watch(&desk) => match never {},
     }
 }
 

@@ -2,22 +2,15 @@
 
 use crate::error::{Error, Result};
 use crate::serve::dialect::SqlDialect;
-use crate::serve::{chain, fault};
+use crate::serve::{chain, escape, fault, limits, rewrite};
 use datafusion::sql::parser::{DFParserBuilder, ResetStatement, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::{
     ContextModifier, Expr, ObjectName, Query, Select, Set, Statement as Ast, TableFactor, Visit, Visitor,
 };
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use std::ops::ControlFlow;
-
-/// The longest statement, in bytes. Generated SQL stays far below it; a longer text would only
-/// keep the planner busy.
-pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
-
-/// The most tables and subqueries of a statement, counted where they are read. Each can become a
-/// join, and a join needs 7 KiB of stack while it runs, of the 2 MiB that a thread has.
-const MAX_TABLES: usize = 120;
 
 /// The databases, for clients that ask with `show databases`: there is one.
 const DATABASES: &str = "select distinct catalog_name as database_name from information_schema.schemata";
@@ -27,6 +20,10 @@ const SCHEMAS: &str = "select schema_name from information_schema.schemata order
 /// The tables, without the information schema's own.
 const TABLES: &str = "select table_schema, table_name, table_type from information_schema.tables \
                       where table_schema <> 'information_schema' order by table_schema, table_name";
+
+/// Names of what a session is, which are functions without brackets in the standard.
+const NAMES: [Keyword; 4] =
+    [Keyword::CURRENT_CATALOG, Keyword::CURRENT_USER, Keyword::SESSION_USER, Keyword::USER];
 
 /// How a point in time is written, for those who write it otherwise.
 const TIME: &str = "right after the table's name and before its alias: \
@@ -60,8 +57,10 @@ pub enum AsOf {
 /// Parses `text`, which must be exactly one statement that reads. `?` becomes `$1`, `$2`, … in
 /// the order of the text: the engine knows numbered parameters only.
 pub fn read(text: &str) -> Result<Read> {
-    if text.len() > MAX_STATEMENT_BYTES {
-        return Err(Error::query(format!("the statement is longer than {MAX_STATEMENT_BYTES} bytes")));
+    if text.len() > limits::STATEMENT_BYTES {
+        let most = limits::STATEMENT_BYTES;
+        return Err(Error::query(format!("the statement is longer than {most} bytes"))
+            .hint("bind values as parameters, or ask in several statements"));
     }
     let parsed = parse(text)?;
     if let Some(as_of) = as_of(&parsed)? {
@@ -113,12 +112,15 @@ fn is_as_of(name: &ObjectName) -> bool {
 }
 
 /// Refuses what does not read; gives the query that answers a `show`.
-fn only_reads(statement: Parsed) -> Result<Parsed> {
-    let Parsed::Statement(ast) = &statement else {
+fn only_reads(mut statement: Parsed) -> Result<Parsed> {
+    let Parsed::Statement(ast) = &mut statement else {
         return Err(read_only(&statement.to_string()));
     };
-    match ast.as_ref() {
-        Ast::Query(query) => only_selects(query)?,
+    match ast.as_mut() {
+        Ast::Query(query) => {
+            only_selects(query)?;
+            rewrite::rewrite(ast)?;
+        }
         Ast::ShowDatabases { .. }
         | Ast::ShowCatalogs { .. }
         | Ast::ShowSchemas { .. }
@@ -174,10 +176,11 @@ struct Inspector {
 impl Inspector {
     fn count(&mut self) -> ControlFlow<Error> {
         self.tables += 1;
-        match self.tables > MAX_TABLES {
+        match self.tables > limits::TABLES {
             false => ControlFlow::Continue(()),
             true => ControlFlow::Break(Error::query(format!(
-                "the statement reads more than {MAX_TABLES} tables and subqueries"
+                "the statement reads more than {} tables and subqueries",
+                limits::TABLES
             ))),
         }
     }
@@ -215,15 +218,17 @@ impl Visitor for Inspector {
 
 fn parse(text: &str) -> Result<Parsed> {
     let dialect = SqlDialect::default();
-    let mut tokens = Tokenizer::new(&dialect, text)
+    let tokens = Tokenizer::new(&dialect, text)
         .tokenize_with_location()
         .map_err(|e| fault::syntax(&ParserError::from(e)))?;
+    let mut tokens = escape::translate(tokens)?;
     chain::check(&tokens)?;
+    call_names(&mut tokens);
     number_parameters(&mut tokens)?;
     let names_time = tokens.iter().any(|token| is_system_time(&token.token));
     let mut parsed = DFParserBuilder::new(tokens)
         .with_dialect(&dialect)
-        .with_recursion_limit(chain::MAX_DEPTH)
+        .with_recursion_limit(limits::DEPTH)
         .build()
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|e| match names_time {
@@ -240,6 +245,23 @@ fn parse(text: &str) -> Result<Parsed> {
 fn is_system_time(token: &Token) -> bool {
     let names = ["system_time", "system_version"];
     matches!(token, Token::Word(word) if names.iter().any(|name| word.value.eq_ignore_ascii_case(name)))
+}
+
+/// Lets `user()` be called, which the parser reads as a name without brackets only.
+fn call_names(tokens: &mut [TokenWithSpan]) {
+    let mut name: Option<usize> = None;
+    for at in 0..tokens.len() {
+        match (&tokens[at].token, name) {
+            (Token::Whitespace(_), _) => {}
+            (Token::LParen, Some(name)) => {
+                if let Token::Word(word) = &mut tokens[name].token {
+                    word.keyword = Keyword::NoKeyword;
+                }
+            }
+            (Token::Word(word), _) if NAMES.contains(&word.keyword) => name = Some(at),
+            _ => name = None,
+        }
+    }
 }
 
 /// Numbers the parameters written `?`.
@@ -364,7 +386,7 @@ mod tests {
             ("select cast(1 as ", "array<"),
         ] {
             for end in ["", " )", " selec"] {
-                let links = (MAX_STATEMENT_BYTES - start.len() - end.len()) / link.len();
+                let links = (limits::STATEMENT_BYTES - start.len() - end.len()) / link.len();
                 let text = format!("{start}{}{end}", link.repeat(links));
                 let message = read(&text).unwrap_err().to_string();
                 assert_eq!(message, "the statement has more than 600 operators in a row", "{link}");

@@ -9,6 +9,7 @@ use crate::release::as_of::Pin;
 use crate::serve::desk::{Desk, Key};
 use crate::serve::draft::{Bound, Draft};
 use crate::serve::record::Entry;
+use crate::serve::yielding::yielding;
 use crate::serve::{answer, fault, shown, wire};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -258,7 +259,7 @@ pub(super) async fn physical(state: &SessionState, plan: &LogicalPlan) -> Result
     let (planning, plan) = (state.clone(), plan.clone());
     on_deep_stack(async move {
         let physical = planning.query_planner().create_physical_plan(&plan, &planning).await;
-        physical.map_err(|e| fault::running(&e))
+        physical.and_then(yielding).map_err(|e| fault::running(&e))
     })
     .await
 }

@@ -121,6 +121,8 @@ fn facts(wire: &DataType, origin: Option<&Origin>) -> HashMap<String, String> {
     facts.extend(scale.map(|s| ("SCALE", s.to_string())));
     if let Some(Origin { schema, table, remarks }) = origin {
         facts.push(("CATALOG_NAME", CATALOG.into()));
+        // The protocol's text says the one, the drivers made from Arrow's own code read the other.
+        facts.push(("DB_SCHEMA_NAME", schema.clone()));
         facts.push(("SCHEMA_NAME", schema.clone()));
         facts.push(("TABLE_NAME", table.clone()));
         facts.extend(remarks.clone().map(|text| ("REMARKS", text)));

@@ -14,6 +14,7 @@ use muster::audit::{FOLDER, Log};
 use muster::hub::Hub;
 use muster::policy::roles::Principal;
 use muster::project::{Access, Address};
+use muster::serve::desk::Desk;
 use muster::serve::statement::{Asker, Request, Statement};
 use muster::state::State;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -395,7 +396,7 @@ async fn released() -> (TempDir, Arc<Hub>) {
 async fn run(hub: &Arc<Hub>, text: &str) -> Result<(), String> {
     let asker = Asker { principal: Principal::operator(), peer: "local".into() };
     let ran = async {
-        let statement = Statement::plan(Arc::clone(hub), &asker, Request::text(text)).await?;
+        let statement = Statement::plan(&Desk::new(Arc::clone(hub))?, &asker, Request::text(text)).await?;
         futures::TryStreamExt::try_collect::<Vec<_>>(statement.run("local").await?).await
     };
     ran.await.map(drop).map_err(|error| error.to_string())

@@ -21,7 +21,8 @@ async fn connect(served: &Served) -> Client {
     FlightSqlServiceClient::new(served.channel().await)
 }
 
-async fn log_in(user: &str) -> Client {
+/// A client of the shared server.
+pub async fn log_in(user: &str) -> Client {
     let mut client = connect(hub::served()).await;
     client.handshake(user, &hub::password(user)).await.unwrap();
     client
@@ -537,11 +538,16 @@ async fn every_statement_is_recorded() {
 
 /// Waits until the record of `statement` says `outcome`.
 async fn until_recorded(statement: &str, outcome: &str) {
-    let mut client = log_in("hub").await;
-    let sql = format!("select outcome from hub.queries where statement = '{statement}'");
+    until_recorded_at(&mut log_in("hub").await, statement, outcome).await;
+}
+
+/// The same at the server of `client`, who reads every entry.
+pub async fn until_recorded_at(client: &mut Client, statement: &str, outcome: &str) {
+    let quoted = statement.replace('\'', "''");
+    let sql = format!("select outcome from hub.queries where statement = '{quoted}'");
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
-        let rows = ask(&mut client, &sql).await.unwrap();
+        let rows = ask(client, &sql).await.unwrap();
         let outcomes = rows.column(0).as_string::<i32>().clone();
         if outcomes.iter().flatten().any(|found| found == outcome) {
             return;

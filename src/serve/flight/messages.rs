@@ -86,7 +86,8 @@ pub(super) fn send(messages: Messages, ends: Ends, held: impl Send + 'static) ->
 
 async fn forward(mut messages: Messages, sender: &mpsc::Sender<Result<FlightData, Status>>) {
     while let Some(message) = messages.next().await {
-        if sender.send(message).await.is_err() {
+        let is_last = message.is_err();
+        if sender.send(message).await.is_err() || is_last {
             return;
         }
     }

@@ -6,13 +6,18 @@
 use super::session::Call;
 use super::{Service, actions, messages, statements, status};
 use crate::error::{Error, Result};
+use crate::policy::keys::{Foreign, Keys, Primary, Table};
 use crate::serve::wire;
+use arrow_flight::error::FlightError;
 use arrow_flight::sql::metadata::{
     GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder, SqlInfoDataBuilder,
 };
-use arrow_flight::sql::{Command, CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables};
+use arrow_flight::sql::{
+    Command, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys, CommandGetImportedKeys,
+    CommandGetPrimaryKeys, CommandGetTableTypes, CommandGetTables, UpdateDeleteRules,
+};
 use arrow_flight::{FlightDescriptor, FlightInfo};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, UInt8Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::CatalogProvider;
 use datafusion::error::DataFusionError;
@@ -86,8 +91,25 @@ impl Service {
             }
             Command::CommandGetSqlInfo(query) => query.into_builder(&self.sql_info).build(),
             Command::CommandGetXdbcTypeInfo(query) => query.into_builder(&self.types).build(),
-            Command::CommandGetPrimaryKeys(_) => Ok(RecordBatch::new_empty(primary_keys())),
-            _ => Ok(RecordBatch::new_empty(foreign_keys())),
+            Command::CommandGetPrimaryKeys(query) => {
+                let keys = self.keys(call).await?;
+                let asked = Asked::primary(&query);
+                primary_rows(keys.primary().filter(|key| asked.admits(&key.table)))
+            }
+            Command::CommandGetExportedKeys(query) => {
+                let asked = Asked::exported(&query);
+                self.foreign(call, |key| asked.admits(&key.target.table), by_foreign).await?
+            }
+            Command::CommandGetImportedKeys(query) => {
+                let asked = Asked::imported(&query);
+                self.foreign(call, |key| asked.admits(&key.table), by_primary).await?
+            }
+            Command::CommandGetCrossReference(query) => {
+                let (parent, child) = Asked::both(&query);
+                let asked = |key: &Foreign| parent.admits(&key.target.table) && child.admits(&key.table);
+                self.foreign(call, asked, by_foreign).await?
+            }
+            _ => return Err(Error::internal("a listing without its rows")),
         };
         built.map_err(|e| Error::internal("a listing cannot be made").because(e))
     }
@@ -128,12 +150,124 @@ impl Service {
         Ok(builder)
     }
 
+    async fn keys(&self, call: &Call) -> Result<Keys> {
+        let catalog = self.catalog(call).await?;
+        Keys::declared(&self.hub).granted(catalog.as_ref()).await.map_err(|e| unlisted(&e))
+    }
+
+    async fn foreign(
+        &self,
+        call: &Call,
+        asked: impl Fn(&Foreign) -> bool,
+        order: fn(&Foreign) -> (&Table, &str),
+    ) -> Result<Result<RecordBatch, FlightError>> {
+        let keys = self.keys(call).await?;
+        let mut found: Vec<&Foreign> = keys.foreign().filter(|key| asked(key)).collect();
+        found.sort_by_key(|key| order(key));
+        Ok(foreign_rows(&found))
+    }
+
     async fn catalog(&self, call: &Call) -> Result<Arc<dyn CatalogProvider>> {
         let principal = &call.asker.principal;
         let seen = self.desk.views().seen(&self.hub, principal, call.pin.release()).await?;
         let pinned = seen.session(&self.hub, principal)?;
         pinned.context.catalog(CATALOG).ok_or_else(|| Error::internal("the session has no catalog"))
     }
+}
+
+/// A table of which keys are asked for.
+struct Asked<'a> {
+    catalog: Option<&'a str>,
+    schema: Option<&'a str>,
+    table: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    fn of(catalog: &'a Option<String>, schema: &'a Option<String>, table: &'a str) -> Self {
+        // An empty name is "any" for ODBC clients, as in listings of tables.
+        let given = |name: &'a Option<String>| name.as_deref().filter(|name| !name.is_empty());
+        Self { catalog: given(catalog), schema: given(schema), table }
+    }
+
+    fn primary(query: &'a CommandGetPrimaryKeys) -> Self {
+        Self::of(&query.catalog, &query.db_schema, &query.table)
+    }
+
+    fn exported(query: &'a CommandGetExportedKeys) -> Self {
+        Self::of(&query.catalog, &query.db_schema, &query.table)
+    }
+
+    fn imported(query: &'a CommandGetImportedKeys) -> Self {
+        Self::of(&query.catalog, &query.db_schema, &query.table)
+    }
+
+    fn both(query: &'a CommandGetCrossReference) -> (Self, Self) {
+        let parent = Self::of(&query.pk_catalog, &query.pk_db_schema, &query.pk_table);
+        (parent, Self::of(&query.fk_catalog, &query.fk_db_schema, &query.fk_table))
+    }
+
+    fn admits(&self, (schema, table): &Table) -> bool {
+        self.catalog.is_none_or(|name| name == CATALOG)
+            && self.schema.is_none_or(|name| name == schema)
+            && self.table == table
+    }
+}
+
+fn by_foreign(key: &Foreign) -> (&Table, &str) {
+    (&key.table, &key.name)
+}
+
+fn by_primary(key: &Foreign) -> (&Table, &str) {
+    (&key.target.table, &key.name)
+}
+
+/// A row for each column of each key.
+fn primary_rows<'a>(keys: impl Iterator<Item = &'a Primary>) -> Result<RecordBatch, FlightError> {
+    let rows: Vec<_> = keys
+        .flat_map(|key| key.columns.iter().zip(1..).map(move |(column, sequence)| (key, column, sequence)))
+        .collect();
+    let columns: Vec<ArrayRef> = vec![
+        texts(rows.iter().map(|_| CATALOG)),
+        texts(rows.iter().map(|(key, ..)| key.table.0.as_str())),
+        texts(rows.iter().map(|(key, ..)| key.table.1.as_str())),
+        texts(rows.iter().map(|(_, column, _)| column.as_str())),
+        texts(rows.iter().map(|(key, ..)| key.name.as_str())),
+        Arc::new(rows.iter().map(|(.., sequence)| *sequence).collect::<Int32Array>()),
+    ];
+    Ok(RecordBatch::try_new(primary_keys(), columns)?)
+}
+
+/// A row for each column of each key.
+fn foreign_rows(keys: &[&Foreign]) -> Result<RecordBatch, FlightError> {
+    let rows: Vec<_> = keys
+        .iter()
+        .flat_map(|key| {
+            let columns = key.target.columns.iter().zip(&key.columns).zip(1..);
+            columns.map(move |((parent, child), sequence)| (*key, parent, child, sequence))
+        })
+        .collect();
+    let no_action = u8::try_from(UpdateDeleteRules::NoAction as i32).unwrap_or_default();
+    let rules: ArrayRef = Arc::new(UInt8Array::from(vec![no_action; rows.len()]));
+    let columns: Vec<ArrayRef> = vec![
+        texts(rows.iter().map(|_| CATALOG)),
+        texts(rows.iter().map(|(key, ..)| key.target.table.0.as_str())),
+        texts(rows.iter().map(|(key, ..)| key.target.table.1.as_str())),
+        texts(rows.iter().map(|(_, parent, ..)| parent.as_str())),
+        texts(rows.iter().map(|_| CATALOG)),
+        texts(rows.iter().map(|(key, ..)| key.table.0.as_str())),
+        texts(rows.iter().map(|(key, ..)| key.table.1.as_str())),
+        texts(rows.iter().map(|(_, _, child, _)| child.as_str())),
+        Arc::new(rows.iter().map(|(.., sequence)| *sequence).collect::<Int32Array>()),
+        texts(rows.iter().map(|(key, ..)| key.name.as_str())),
+        texts(rows.iter().map(|(key, ..)| key.target.name.as_str())),
+        Arc::clone(&rules),
+        rules,
+    ];
+    Ok(RecordBatch::try_new(foreign_keys(), columns)?)
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
 }
 
 /// An empty catalog name means "without a catalog" in the protocol, but ODBC clients send it for

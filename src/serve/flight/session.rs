@@ -9,7 +9,6 @@ use super::headers::Properties;
 use super::{Service, status};
 use crate::release::as_of::Pin;
 use crate::serve::statement::{Asker, Request, Statement};
-use crate::serve::wire::Types;
 use arrow_flight::PutResult;
 use arrow_flight::sql::DoPutUpdateResult;
 use prost::Message;

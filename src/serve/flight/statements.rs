@@ -5,18 +5,17 @@ use super::messages::{self, Messages};
 use super::session::Call;
 use super::{Service, TICKET_IDLE, envelope, status};
 use crate::error::Result;
+use crate::policy::access::Grant;
 use crate::serve::statement::{Request, Statement};
 use arrow_flight::sql::{CommandStatementQuery, TicketStatementQuery};
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
 use bytes::Bytes;
 use datafusion::arrow::datatypes::Schema;
+use futures::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
-
-/// How long a statement may run, the time that its client takes to read included.
-const LIMIT: Duration = Duration::from_secs(600);
 
 /// How much longer its reader is waited for: a run looks at its limit only when it is asked for
 /// rows.
@@ -61,14 +60,22 @@ impl Service {
         deadline: Option<Instant>,
     ) -> Result<Messages, Status> {
         let announced = self.announced(call, ticket)?;
-        let ends = Ends::of(&announced, deadline, LIMIT + GRACE);
+        let limit = self.hub.project.hub.limits.timeout;
+        let ends = Ends::of(&announced, deadline, limit + GRACE);
         let rows = tokio::select! {
             biased;
             ended = ends.reached() => return Err(ended),
-            begun = announced.statement.run_within(&call.asker.peer, LIMIT) => begun.map_err(status)?,
+            begun = announced.statement.run_within(&call.asker.peer, limit) => begun.map_err(status)?,
         };
+        let mut grant = Grant::new(Arc::clone(&self.gate.access), call.asker.principal.clone());
         let messages = messages::encode(announced.statement.schema(), rows);
-        Ok(messages::send(messages, ends, announced))
+        let messages = messages.map(move |message| match grant.stands() {
+            true => message,
+            false => {
+                Err(Status::permission_denied("what you may read has changed; send the statement again"))
+            }
+        });
+        Ok(messages::send(messages.boxed(), ends, announced))
     }
 
     /// What a ticket announced. It is good for the one who got it, whose roles must still be what
