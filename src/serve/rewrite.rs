@@ -309,7 +309,7 @@ mod tests {
         );
         check(
             r"select 1 where a like '!_\!!%' escape '!' or b not like 'x\%' escape '\'",
-            expect![[r#"SELECT 1 WHERE a LIKE '\_\\!%' OR b NOT LIKE 'x\%' ESCAPE '\'"#]],
+            expect![[r#"SELECT 1 WHERE a LIKE '\_\\\!%' OR b NOT LIKE 'x\%' ESCAPE '\'"#]],
         );
     }
 }
