@@ -42,8 +42,11 @@ const STATEMENTS: [&str; 24] = [
     "show muster.as_of",
 ];
 
-async fn asked_for(client: &mut Client, info: &FlightInfo) -> Schema {
-    let asked = request(client, info.flight_descriptor.clone().unwrap());
+async fn asked_for(client: &mut Client, info: &FlightInfo, views: bool) -> Schema {
+    let mut asked = request(client, info.flight_descriptor.clone().unwrap());
+    if views {
+        asked.metadata_mut().insert("x-muster-views", "true".parse().unwrap());
+    }
     let schema = client.inner_mut().get_schema(asked).await.unwrap().into_inner();
     let schema: Result<Schema, ArrowError> = (&schema).try_into();
     schema.unwrap()
@@ -64,11 +67,11 @@ async fn what_is_announced_is_sent_by_every_path() {
             let mut prepared = client.prepare(sql.into(), None).await.unwrap();
             assert_eq!(prepared.dataset_schema().unwrap(), &announced, "{sql}");
             let again = prepared.execute().await.unwrap();
-            assert_eq!(asked_for(&mut client, &again).await, announced, "{sql}");
+            assert_eq!(asked_for(&mut client, &again, views).await, announced, "{sql}");
             fetch(&mut client, again).await.unwrap();
             prepared.close().await.unwrap();
+            assert_eq!(asked_for(&mut client, &info, views).await, announced, "{sql}");
             if !views {
-                assert_eq!(asked_for(&mut client, &info).await, announced, "{sql}");
                 announced.fields().iter().for_each(|field| plain(field.data_type(), sql));
             }
             for field in announced.fields() {
