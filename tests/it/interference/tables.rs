@@ -209,6 +209,7 @@ const SYSTEM: [Table; 9] = [
 const QUERIES: Table = Table {
     name: "hub.queries",
     columns: &[
+        ("query", Int),
         ("principal", Text),
         ("release", Int),
         ("tables", Text),
