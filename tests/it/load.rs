@@ -25,7 +25,8 @@ enum Got {
 async fn number(client: &mut Client, number: i64) -> Got {
     let sql = format!("select count(*) + {number} from conformed.widget w, generate_series(1, 20000) s");
     let info = client.execute(sql, None).await.expect("to plan does not wait in line");
-    let rows = match client.inner_mut().do_get(request(client, ticket(&info))).await {
+    let redeemed = request(client, ticket(&info));
+    let rows = match client.inner_mut().do_get(redeemed).await {
         Ok(rows) => rows.into_inner(),
         Err(status) => return come_back(&status),
     };
@@ -57,8 +58,9 @@ async fn ten_times_the_clients_are_answered_or_told_to_come_back() {
     let listings = join_all((0..40).map(|_| {
         let mut client = hub.clone();
         async move {
-            let info = client.get_tables(CommandGetTables { include_schema: true, ..Default::default() });
-            fetch(&mut client, info.await.unwrap()).await.unwrap().num_rows()
+            let wanted = CommandGetTables { include_schema: true, ..Default::default() };
+            let info = client.get_tables(wanted).await.unwrap();
+            fetch(&mut client, info).await.unwrap().num_rows()
         }
     }));
     let other = async {
