@@ -133,7 +133,8 @@ impl Numbers {
     fn first(&self, is_past: impl Fn(Ordering) -> bool, value: f64) -> i128 {
         let (mut from, mut to) = (self.min, self.max + 1);
         while from < to {
-            let middle = from + (to - from) / 2;
+            // Half their sum, rounded down: the sum itself of two decimals may not fit.
+            let middle = (from & to) + ((from ^ to) >> 1);
             match is_past(self.converted(middle).total_cmp(&value)) {
                 true => to = middle,
                 false => from = middle + 1,
@@ -151,10 +152,10 @@ impl Numbers {
             Operator::LtEq => self.below(column, upper)?,
             Operator::Gt => self.from(column, upper)?,
             Operator::GtEq => self.from(column, lower)?,
-            Operator::Eq if upper - lower == 1 => self.with(column, Operator::Eq, lower)?,
+            Operator::Eq if upper == lower + 1 => self.with(column, Operator::Eq, lower)?,
             Operator::Eq if upper == lower => self.below(column, self.min)?,
             Operator::Eq => self.from(column, lower)?.and(self.below(column, upper)?),
-            Operator::NotEq if upper - lower == 1 => self.with(column, Operator::NotEq, lower)?,
+            Operator::NotEq if upper == lower + 1 => self.with(column, Operator::NotEq, lower)?,
             Operator::NotEq if upper == lower => self.from(column, self.min)?,
             Operator::NotEq => self.below(column, lower)?.or(self.from(column, upper)?),
             _ => return None,
