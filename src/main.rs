@@ -5,6 +5,9 @@ use muster::cli::{self, Cli};
 use muster::error::Error;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     muster::telemetry::init();

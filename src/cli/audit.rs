@@ -70,7 +70,7 @@ fn told(report: &Report, heads: usize) -> String {
     if let Some(head) = report.head {
         line(format!("newest: {head}"));
     }
-    line(format!("{} of {} are in the record", report.heads, count(heads, "known head")));
+    line(format!("{} kept elsewhere, {} of them in the record", count(heads, "head"), report.heads));
     if report.unfinished_bytes > 0 {
         line(format!(
             "the last {} bytes are of an entry that is being written, or whose writer died",

@@ -157,11 +157,11 @@ pub(super) struct Constant {
 }
 
 impl Constant {
-    /// `name()` and its `aliases` are `value`: for everybody if it is immutable, for one session if it
-    /// is stable.
-    pub(super) fn new(name: &'static str, aliases: &[&str], value: &str, volatility: Volatility) -> Self {
+    /// `name()` and its `aliases` are `value`. Another session has another one, so that an answer
+    /// with it is not kept for others.
+    pub(super) fn new(name: &'static str, aliases: &[&str], value: &str) -> Self {
         let aliases = aliases.iter().map(ToString::to_string).collect();
-        Self { name, aliases, value: value.into(), signature: Signature::nullary(volatility) }
+        Self { name, aliases, value: value.into(), signature: Signature::nullary(Volatility::Stable) }
     }
 }
 

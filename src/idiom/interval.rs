@@ -162,7 +162,7 @@ impl ScalarUDFImpl for Shift {
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
         match given {
             [_, _, at @ DataType::Timestamp(..)] => Ok(vec![DataType::Utf8, DataType::Int64, at.clone()]),
-            [_, _, at] => Ok(vec![DataType::Utf8, DataType::Int64, timestamp(SHIFT[0], at)?]),
+            [_, _, at] => Ok(vec![DataType::Utf8, DataType::Int64, timestamp(at)]),
             _ => plan_err!("'{}' takes a unit, a count and a timestamp", SHIFT[0]),
         }
     }
@@ -176,6 +176,7 @@ impl ScalarUDFImpl for Shift {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         Unit::of(SHIFT[0], args.scalar_arguments.first().copied().flatten())?;
+        args.arg_fields.iter().skip(2).try_for_each(|field| must_be_timestamp(SHIFT[0], field))?;
         let given: Vec<_> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         Ok(Arc::new(Field::new(SHIFT[0], self.return_type(&given)?, true)))
     }
@@ -229,7 +230,7 @@ impl ScalarUDFImpl for Interval {
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
         match given {
-            [_, a, b] => Ok(vec![DataType::Utf8, timestamp(self.name(), a)?, timestamp(self.name(), b)?]),
+            [_, a, b] => Ok(vec![DataType::Utf8, timestamp(a), timestamp(b)]),
             _ => plan_err!("'{}' takes a unit and two timestamps", self.name()),
         }
     }
@@ -240,6 +241,7 @@ impl ScalarUDFImpl for Interval {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         Unit::of(self.name(), args.scalar_arguments.first().copied().flatten())?;
+        args.arg_fields.iter().skip(1).try_for_each(|field| must_be_timestamp(self.name(), field))?;
         Ok(Arc::new(Field::new(self.name(), DataType::Int64, true)))
     }
 
@@ -257,14 +259,23 @@ impl ScalarUDFImpl for Interval {
     }
 }
 
-/// The type in which a timestamp is counted: UTC, in microseconds.
-fn timestamp(function: &str, given: &DataType) -> Result<DataType> {
+/// The type in which a timestamp is counted, UTC in microseconds; what is none stays as it is.
+fn timestamp(given: &DataType) -> DataType {
     match given {
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => {}
         text if text.is_string() => {}
-        other => return plan_err!("'{function}' takes a date or a timestamp, not {other}"),
+        other => return other.clone(),
     }
-    Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
+    DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
+/// Says that an argument is a timestamp. Not where types are chosen: the engine wraps the errors of
+/// that in words of its own.
+fn must_be_timestamp(function: &str, field: &FieldRef) -> Result<()> {
+    match field.data_type() {
+        DataType::Timestamp(..) => Ok(()),
+        other => plan_err!("'{function}' takes a date or a timestamp, not {other}"),
+    }
 }
 
 /// The unit and the two other arguments as arrays of one length, and whether each is one value.

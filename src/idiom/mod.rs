@@ -10,7 +10,7 @@ mod uncast;
 
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::functions::{datetime, math, string};
-use datafusion::logical_expr::{ScalarUDF, Volatility};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::optimizer::Optimizer;
 use form::{Constant, Form};
 use interval::{Interval, Shift};
@@ -29,7 +29,7 @@ pub fn teach(builder: SessionStateBuilder, catalog: &str) -> SessionStateBuilder
 
 /// Who asks, for `user()`, `current_user` and `session_user`.
 pub fn user(name: &str) -> ScalarUDF {
-    ScalarUDF::from(Constant::new("user", &["current_user", "session_user"], name, Volatility::Stable))
+    ScalarUDF::from(Constant::new("user", &["current_user", "session_user"], name))
 }
 
 /// Whether the first argument of the function is a unit of time, which tools write as a word.
@@ -52,7 +52,7 @@ fn functions(catalog: &str) -> Vec<Arc<ScalarUDF>> {
     let renamed = renamed.into_iter().map(|(function, name)| function.as_ref().clone().with_aliases([name]));
     let forms = Form::all().map(ScalarUDF::from);
     let own = [
-        ScalarUDF::from(Constant::new("database", &["current_catalog"], catalog, Volatility::Immutable)),
+        ScalarUDF::from(Constant::new("database", &["current_catalog"], catalog)),
         ScalarUDF::from(Shift::new()),
         ScalarUDF::from(Interval::whole()),
         ScalarUDF::from(Interval::boundaries()),

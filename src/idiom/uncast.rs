@@ -70,7 +70,8 @@ fn compared(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Optio
     if float.is_nan() {
         return None;
     }
-    Numbers::of(from, target.data_type())?.compare(column, op, float)
+    // The engine takes both zeros for equal, which to add one of them makes them.
+    Numbers::of(from, target.data_type())?.compare(column, op, float + 0.0)
 }
 
 /// A literal, or one that is converted.

@@ -10,6 +10,8 @@ use super::statement::{self, Planned, Rows};
 use crate::error::{Error, Result};
 use crate::serve::{fault, wire};
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::BatchCoalescer;
+use datafusion::arrow::error::ArrowError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::execute_stream;
@@ -26,6 +28,10 @@ use tokio::task::JoinSet;
 /// The largest answer that is kept, and how far a plan runs ahead of a slow reader: whether an answer
 /// is to be kept is known before its reader can delay those who wait for it.
 const AHEAD_BYTES: usize = 4 << 20;
+
+/// How many rows a batch has at least half of, but for the last: many streams of few rows each make
+/// small ones, and each costs a message.
+const BATCH_ROWS: usize = 8192;
 
 /// The memory for answers that are kept.
 const KEPT_BYTES: u64 = 256 << 20;
@@ -176,18 +182,19 @@ impl Run {
         let runtime = RuntimeEnv { memory_pool: Arc::new(pool), ..RuntimeEnv::clone(shared) };
         let context = Arc::new(TaskContext::from(state).with_runtime(Arc::new(runtime)));
         let work = async {
+            let mut gathered = BatchCoalescer::new(Arc::clone(schema), BATCH_ROWS)
+                .with_biggest_coalesce_batch_size(Some(BATCH_ROWS / 2));
             for plan in plans {
                 let physical = statement::physical(state, plan).await?;
                 let rows = execute_stream(physical, Arc::clone(&context)).map_err(|e| fault::running(&e))?;
                 let mut rows = rows.map_err(|e| fault::running(&e));
                 while let Some(batch) = rows.try_next().await? {
-                    let batch = wire::conform(&batch, schema)?;
-                    if batch.num_rows() > 0 {
-                        keeping.add(&batch);
-                        self.outlet.send(batch).await;
-                    }
+                    gathered.push_batch(wire::conform(&batch, schema)?).map_err(ungathered)?;
+                    self.pass(&mut gathered, &mut keeping).await;
                 }
             }
+            gathered.finish_buffered_batch().map_err(ungathered)?;
+            self.pass(&mut gathered, &mut keeping).await;
             keeping.finish();
             Ok(())
         };
@@ -197,6 +204,18 @@ impl Run {
                 .hint("select fewer columns or rows, or group by fewer values")),
         }
     }
+
+    /// Sends the batches that are ready.
+    async fn pass(&self, gathered: &mut BatchCoalescer, keeping: &mut Keeping<'_>) {
+        while let Some(batch) = gathered.next_completed_batch() {
+            keeping.add(&batch);
+            self.outlet.send(batch).await;
+        }
+    }
+}
+
+fn ungathered(cause: ArrowError) -> Error {
+    Error::internal("the rows of an answer cannot be gathered").because(cause)
 }
 
 /// An answer that is to be kept, while it is made.

@@ -178,44 +178,85 @@ mod tests {
     fn every_escape_is_translated() {
         check(
             "select * from a where b = {d '2026-03-31'} and c < {t '17:00:00'} and d = {ts '9999-12-31 00:00:00'}",
-            expect![[r#""#]],
+            expect![[
+                r#"SELECT * FROM a WHERE b = DATE '2026-03-31' AND c < TIME '17:00:00' AND d = CAST('9999-12-31 00:00:00' AS TIMESTAMP(6))"#
+            ]],
         );
-        check("select {fn ucase(a)}, { FN Left( {fn LTRIM(b)} , 2) }", expect![[r#""#]]);
-        check("select {fn log(a)}, log(a), {fn log10(a)}", expect![[r#""#]]);
-        check("select * from {oj a left outer join b on a.x = b.x} where 1 = 0", expect![[r#""#]]);
-        check("select 1 where a like 'x\\_%' {escape '\\'}", expect![[r#""#]]);
-        check("select {fn convert(a, SQL_INTEGER)}", expect![[r#""#]]);
-        check("select {fn extract(year from a)}, {fn curdate()}, {fn user()}", expect![[r#""#]]);
-        check("select {\n/* a day */ D -- of March\n '2026-03-31' }", expect![[r#""#]]);
-        check("select * from a where b = {d '2026-03-31'} and c = ? and d = ?", expect![[r#""#]]);
+        check(
+            "select {fn ucase(a)}, { FN Left( {fn LTRIM(b)} , 2) }",
+            expect![[r#"SELECT (ucase(a)), (Left((LTRIM(b)), 2))"#]],
+        );
+        check(
+            "select {fn log(a)}, log(a), {fn log10(a)}",
+            expect![[r#"SELECT (ln(a)), log(a), (log10(a))"#]],
+        );
+        check(
+            "select * from {oj a left outer join b on a.x = b.x} where 1 = 0",
+            expect![[r#"SELECT * FROM (a LEFT OUTER JOIN b ON a.x = b.x) WHERE 1 = 0"#]],
+        );
+        check(
+            "select 1 where a like 'x\\_%' {escape '\\'}",
+            expect![[r#"SELECT 1 WHERE a LIKE 'x\_%' ESCAPE '\'"#]],
+        );
+        check("select {fn convert(a, SQL_INTEGER)}", expect![[r#"SELECT (CAST(a AS INTEGER))"#]]);
+        check(
+            "select {fn extract(year from a)}, {fn curdate()}, {fn user()}",
+            expect![[r#"SELECT (EXTRACT(YEAR FROM a)), (curdate()), (user())"#]],
+        );
+        check(
+            "select {\n/* a day */ D -- of March\n '2026-03-31' }",
+            expect![[r#"SELECT DATE '2026-03-31'"#]],
+        );
+        check(
+            "select * from a where b = {d '2026-03-31'} and c = ? and d = ?",
+            expect![[r#"SELECT * FROM a WHERE b = DATE '2026-03-31' AND c = $1 AND d = $2"#]],
+        );
     }
 
     #[test]
     fn texts_names_comments_and_literals_stay() {
-        check("select '{d ''x''}' as \"{fn a}\" /* {ts */ from a -- {oj", expect![[r#""#]]);
-        check("select {d: 1, 'fn': {ts: {fn abs(2)}}}", expect![[r#""#]]);
-        check("select map {'d': {d '2026-03-31'}}", expect![[r#""#]]);
+        check(
+            "select '{d ''x''}' as \"{fn a}\" /* {ts */ from a -- {oj",
+            expect![[r#"SELECT '{d ''x''}' AS "{fn a}" FROM a"#]],
+        );
+        check("select {d: 1, 'fn': {ts: {fn abs(2)}}}", expect![[r#"SELECT {d: 1, 'fn': {ts: (abs(2))}}"#]]);
+        check("select map {'d': {d '2026-03-31'}}", expect![[r#"SELECT MAP {'d': DATE '2026-03-31'}"#]]);
     }
 
     #[test]
     fn what_is_no_escape_is_refused_with_its_place() {
-        check("select {fn ucase(a)", expect![[r#""#]]);
-        check("select {oj {fn ucase(a)}", expect![[r#""#]]);
-        check("select {d 2026}", expect![[r#""#]]);
-        check("select\n  {ts '2026-03-31 00:00:00'", expect![[r#""#]]);
-        check("select {ts '2026' + 1}", expect![[r#""#]]);
-        check("{call p(1)}", expect![[r#""#]]);
-        check("{? = call p(1)}", expect![[r#""#]]);
-        check("select 1}", expect![[r#""#]]);
-        check("select {guid 'x'}", expect![[r#""#]]);
-        check("select {", expect![[r#""#]]);
+        check("select {fn ucase(a)", expect![[r#"the escape '{fn' at Line: 1, Column: 8 has no end"#]]);
+        check("select {oj {fn ucase(a)}", expect![[r#"the escape '{oj' at Line: 1, Column: 8 has no end"#]]);
+        check(
+            "select {d 2026}",
+            expect![[r#"the escape '{d' at Line: 1, Column: 8 is not one text between its word and '}'"#]],
+        );
+        check(
+            "select\n  {ts '2026-03-31 00:00:00'",
+            expect![[r#"the escape '{ts' at Line: 2, Column: 3 is not one text between its word and '}'"#]],
+        );
+        check(
+            "select {ts '2026' + 1}",
+            expect![[r#"the escape '{ts' at Line: 1, Column: 8 is not one text between its word and '}'"#]],
+        );
+        check("{call p(1)}", expect![[r#"not supported: the escape '{call' at Line: 1, Column: 1"#]]);
+        check("{? = call p(1)}", expect![[r#"not supported: the escape '{call' at Line: 1, Column: 1"#]]);
+        check(
+            "select 1}",
+            expect![[r#"syntax error: expected: end of statement, found: } at Line: 1, Column: 9"#]],
+        );
+        check(
+            "select {guid 'x'}",
+            expect![[r#"syntax error: expected: :, found: 'x' at Line: 1, Column: 14"#]],
+        );
+        check("select {", expect![[r#"syntax error: expected: identifier, found: EOF"#]]);
     }
 
     #[test]
     fn nesting_has_its_limit() {
         let nested = format!("select {}1{}", "{fn abs(".repeat(60), ")}".repeat(60));
-        check(&nested, expect![[r#""#]]);
+        check(&nested, expect![[r#"the statement is nested more than 100 levels deep"#]]);
         let open = format!("select {}", "{fn abs(".repeat(100_000));
-        check(&open, expect![[r#""#]]);
+        check(&open, expect![[r#"the escape '{fn' at Line: 1, Column: 8 has no end"#]]);
     }
 }

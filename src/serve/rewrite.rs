@@ -238,35 +238,78 @@ mod tests {
 
     #[test]
     fn top_and_fetch_are_limits() {
-        check("select top 1000 a from b order by c", expect![[r#""#]]);
-        check("select distinct top (10) a from b offset 5", expect![[r#""#]]);
-        check("select a from (select top 3 a from b order by a) as c", expect![[r#""#]]);
+        check("select top 1000 a from b order by c", expect![[r#"SELECT a FROM b ORDER BY c LIMIT 1000"#]]);
+        check(
+            "select distinct top (10) a from b offset 5",
+            expect![[r#"SELECT DISTINCT a FROM b LIMIT 10 OFFSET 5"#]],
+        );
+        check(
+            "select a from (select top 3 a from b order by a) as c",
+            expect![[r#"SELECT a FROM (SELECT a FROM b ORDER BY a LIMIT 3) AS c"#]],
+        );
         check(
             "select top 1 a from b union all select a from c union all select top 2 a from d order by 1",
-            expect![[r#""#]],
+            expect![[
+                r#"(SELECT a FROM b LIMIT 1) UNION ALL SELECT a FROM c UNION ALL (SELECT a FROM d LIMIT 2) ORDER BY 1"#
+            ]],
         );
-        check("select a from b fetch first 5 rows only", expect![[r#""#]]);
-        check("select a from b order by a offset 10 rows fetch next 5 rows only", expect![[r#""#]]);
-        check("select a from b fetch first row only", expect![[r#""#]]);
-        check("select top 5 a from b limit 3", expect![[r#""#]]);
-        check("select a from b limit 3 fetch first 5 rows only", expect![[r#""#]]);
-        check("select top 5 percent a from b", expect![[r#""#]]);
-        check("select top 5 with ties a from b order by a", expect![[r#""#]]);
-        check("select a from b order by a fetch first 5 percent rows only", expect![[r#""#]]);
-        check("select a from b order by a fetch first 5 rows with ties", expect![[r#""#]]);
+        check("select a from b fetch first 5 rows only", expect![[r#"SELECT a FROM b LIMIT 5"#]]);
+        check(
+            "select a from b order by a offset 10 rows fetch next 5 rows only",
+            expect![[r#"SELECT a FROM b ORDER BY a LIMIT 5 OFFSET 10 ROWS"#]],
+        );
+        check("select a from b fetch first row only", expect![[r#"SELECT a FROM b LIMIT 1"#]]);
+        check(
+            "select top 5 a from b limit 3",
+            expect![[r#"one query is limited twice, by 'top' and by another clause"#]],
+        );
+        check(
+            "select a from b limit 3 fetch first 5 rows only",
+            expect![[r#"one query is limited twice, by 'fetch' and by another clause"#]],
+        );
+        check("select top 5 percent a from b", expect![[r#"not supported: 'top' with a percentage"#]]);
+        check("select top 5 with ties a from b order by a", expect![[r#"not supported: 'top' with ties"#]]);
+        check(
+            "select a from b order by a fetch first 5 percent rows only",
+            expect![[r#"not supported: 'fetch' with a percentage"#]],
+        );
+        check(
+            "select a from b order by a fetch first 5 rows with ties",
+            expect![[r#"not supported: 'fetch' with ties"#]],
+        );
     }
 
     #[test]
     fn words_of_odbc_become_words_of_the_engine() {
-        check("select convert(a, SQL_VARCHAR), convert(a, decimal(10, 2))", expect![[r#""#]]);
-        check("select convert(a, SQL_INTERVAL_DAY)", expect![[r#""#]]);
-        check("select convert(a using utf8)", expect![[r#""#]]);
-        check("select timestampadd(SQL_TSI_MONTH, 1, a), TimestampDiff(day, a, b)", expect![[r#""#]]);
-        check("select dateadd('day', 1, a), datediff(\"day\", a, b), other(day)", expect![[r#""#]]);
+        check(
+            "select convert(a, SQL_VARCHAR), convert(a, decimal(10, 2))",
+            expect![[r#"SELECT CAST(a AS VARCHAR), CAST(a AS DECIMAL(10,2))"#]],
+        );
+        check(
+            "select convert(a, SQL_INTERVAL_DAY)",
+            expect![[r#"not supported: convert to SQL_INTERVAL_DAY"#]],
+        );
+        check(
+            "select convert(a using utf8)",
+            expect![[r#"not supported: convert with a character set or a style"#]],
+        );
+        check(
+            "select timestampadd(SQL_TSI_MONTH, 1, a), TimestampDiff(day, a, b)",
+            expect![[r#"SELECT timestampadd('SQL_TSI_MONTH', 1, a), TimestampDiff('day', a, b)"#]],
+        );
+        check(
+            "select dateadd('day', 1, a), datediff(\"day\", a, b), other(day)",
+            expect![[r#"SELECT dateadd('day', 1, a), datediff("day", a, b), other(day)"#]],
+        );
         check(
             "select cast(a as timestamp), timestamp '2026-01-01', cast(a as timestamp(3))",
-            expect![[r#""#]],
+            expect![[
+                r#"SELECT CAST(a AS TIMESTAMP(6)), TIMESTAMP(6) '2026-01-01', CAST(a AS TIMESTAMP(3))"#
+            ]],
         );
-        check(r"select 1 where a like '!_\!!%' escape '!' or b not like 'x\%' escape '\'", expect![[r#""#]]);
+        check(
+            r"select 1 where a like '!_\!!%' escape '!' or b not like 'x\%' escape '\'",
+            expect![[r#"SELECT 1 WHERE a LIKE '\_\\\!%' OR b NOT LIKE 'x\%' ESCAPE '\'"#]],
+        );
     }
 }

@@ -305,7 +305,51 @@ async fn tampering_is_found_and_named() {
     })
     .await;
     attempt("the chain written anew", &forge).await;
-    expect![[r#""#]].assert_eq(&told);
+    expect![[r#"
+        nothing
+        one byte
+            00000000000000000011.log line 3: edited
+        one digit of a hash
+            00000000000000000011.log line 3: edited
+        two lines far apart
+            00000000000000000001.log line 2: edited
+            00000000000000000021.log lines 2 to 3: edited
+        a line deleted
+            00000000000000000001.log line 4: entry 4 is missing before it
+        three lines deleted
+            00000000000000000011.log line 2: entries 12 to 14 are missing before it
+        two lines swapped
+            00000000000000000011.log lines 3 to 5: out of order, or there twice
+        a line repeated
+            00000000000000000011.log line 3: out of order, or there twice
+        a line moved
+            00000000000000000011.log line 2: entry 12 is missing before it
+            00000000000000000011.log lines 5 to 6: out of order, or there twice
+        a line added
+            00000000000000000001.log line 3: edited
+        the end of a file cut off
+            00000000000000000021.log line 1: entries 14 to 20 are missing before it
+        a file cut in the middle of a line
+            00000000000000000001.log line 10: edited
+            00000000000000000011.log line 1: entry 10 is missing before it
+        the last lines cut off
+            head 40:…: the record ends at entry 31; the entries after it were cut off
+        the last file deleted
+            head 40:…: the record ends at entry 30; the entries after it were cut off
+        a file deleted
+            00000000000000000021.log line 1: entries 11 to 20 are missing before it
+        the first file deleted
+            00000000000000000011.log line 1: entries 1 to 10 are missing before it
+        everything deleted
+            head 40:…: the record ends at entry 0; the entries after it were cut off
+        two files exchanged
+            00000000000000000001.log line 1: entries 1 to 10 are missing before it
+            00000000000000000011.log lines 1 to 10: out of order, or there twice
+            00000000000000000021.log line 1: entries 11 to 20 are missing before it
+        the chain written anew
+            head 40:…: not in the record; entry 40 or one before it was rewritten
+    "#]]
+    .assert_eq(&told);
 }
 
 #[tokio::test]
@@ -468,27 +512,60 @@ async fn shown(hub: &Hub, principal: &Principal, expected: Expect) {
 #[tokio::test]
 async fn auditors_read_it_by_sql_and_others_their_own() {
     let (_dir, hub) = released().await;
-    shown(&hub, &Principal::operator(), expect![[r#""#]]).await;
+    shown(
+        &hub,
+        &Principal::operator(),
+        expect![[r#"
+        ++
+        ++"#]],
+    )
+    .await;
     for (principal, statement) in
-        [("zara", "select 1"), ("beds", "select\r\n2"), ("zara", "select 3"), ("beds", "select 4")]
+        [("zara", "select 1"), ("beds", "select\n2"), ("zara", "select 3"), ("beds", "select 4")]
     {
         let open = hub.audit.begin(&query(principal, statement)).await.unwrap();
         open.end(Outcome::Succeeded, 3, 24).await.unwrap();
     }
     let running = hub.audit.begin(&query("beds", "select 5")).await.unwrap();
-    shown(&hub, &support::analyst("beds"), expect![[r#""#]]).await;
-    shown(&hub, &Principal::operator(), expect![[r#""#]]).await;
-    drop(running);
+    shown(&hub, &support::analyst("beds"), expect![[r#"
+        +-------+-----------+-----------+-----------+------+-------+-------+-------+-------------+--------+---------+------------+
+        | query | principal | statement | outcome   | rows | bytes | timed | ended | tables      | forces | release | parameters |
+        +-------+-----------+-----------+-----------+------+-------+-------+-------+-------------+--------+---------+------------+
+        | 1     | beds      | select    | succeeded | 3    | 24    | true  | true  | marts.spend | beds   | 1       |            |
+        |       |           | 2         |           |      |       |       |       |             |        |         |            |
+        | 2     | beds      | select 4  | succeeded | 3    | 24    | true  | true  | marts.spend | beds   | 1       |            |
+        | 3     | beds      | select 5  |           |      |       |       |       | marts.spend | beds   | 1       |            |
+        +-------+-----------+-----------+-----------+------+-------+-------+-------+-------------+--------+---------+------------+"#]]).await;
+    shown(&hub, &Principal::operator(), expect![[r#"
+        +-------+-----------+-----------+-----------+------+-------+-------+-------+-------------+--------+---------+------------+
+        | query | principal | statement | outcome   | rows | bytes | timed | ended | tables      | forces | release | parameters |
+        +-------+-----------+-----------+-----------+------+-------+-------+-------+-------------+--------+---------+------------+
+        | 1     | beds      | select    | succeeded | 3    | 24    | true  | true  | marts.spend | beds   | 1       |            |
+        |       |           | 2         |           |      |       |       |       |             |        |         |            |
+        | 2     | beds      | select 4  | succeeded | 3    | 24    | true  | true  | marts.spend | beds   | 1       |            |
+        | 3     | beds      | select 5  |           |      |       |       |       | marts.spend | beds   | 1       |            |
+        | 1     | zara      | select 1  | succeeded | 3    | 24    | true  | true  | marts.spend | beds   | 1       |            |
+        | 2     | zara      | select 3  | succeeded | 3    | 24    | true  | true  | marts.spend | beds   | 1       |            |
+        +-------+-----------+-----------+-----------+------+-------+-------+-------+-------------+--------+---------+------------+"#]]).await;
     // A spoiled line is shown to auditors, and tells others nothing.
     let file = files(hub.audit.folder()).remove(0);
     change(&file, |lines| lines[0].truncate(70));
     let sql = "select outcome, count(*) as n, count(query) as numbered from hub.queries group by outcome order by outcome";
     let all = support::ask(&hub, &Principal::operator(), None, sql).await;
-    expect![[r#""#]].assert_eq(&all);
+    expect![[r#"
+        +------------+---+----------+
+        | outcome    | n | numbered |
+        +------------+---+----------+
+        | succeeded  | 3 | 3        |
+        | unreadable | 1 | 0        |
+        |            | 1 | 1        |
+        +------------+---+----------+"#]]
+    .assert_eq(&all);
     let own = support::ask(&hub, &support::analyst("beds"), None, sql).await;
     assert!(!own.contains("unreadable"), "{own}");
     let few = support::ask(&hub, &Principal::operator(), None, "select query from hub.queries limit 1").await;
     assert_eq!(few.lines().count(), 5, "{few}");
+    drop(running);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -506,7 +583,11 @@ async fn the_command_line_verifies_what_processes_write_side_by_side() {
     assert_eq!(told(&["audit", "head"]).0, Some(1));
     assert_eq!(
         told(&["audit", "verify"]),
-        (Some(0), "0 entries in 0 files\n0 of 0 known heads are in the record\nthe record is whole\n".into())
+        (
+            Some(0),
+            "0 entries in 0 files\n0 heads kept elsewhere, 0 of them in the record\nthe record is whole\n"
+                .into()
+        )
     );
     let processes: Vec<_> = (0..3)
         .map(|n| muster(&["query", &format!("select {n}")]).stdout(Stdio::null()).spawn().unwrap())

@@ -95,43 +95,107 @@ async fn check(user: &str, sql: &str, expect: Expect) {
 #[tokio::test]
 async fn the_navigator_of_power_bi_finds_what_is_granted() {
     let beds = async |sql, expect| check("beds", sql, expect).await;
-    beds("SHOW DATABASES", expect![[r#""#]]).await;
+    beds(
+        "SHOW DATABASES",
+        expect![[r#"
+            database_name
+            muster"#]],
+    )
+    .await;
     beds(
         "SELECT schema_name AS Name FROM information_schema.schemata WHERE catalog_name = 'muster' \
          AND schema_name <> 'information_schema' ORDER BY 1",
-        expect![[r#""#]],
+        expect![[r#"
+            name
+            conformed
+            hub"#]],
     )
     .await;
     beds(
         "SELECT table_name AS Name, table_type FROM information_schema.tables WHERE table_catalog='muster' \
          AND table_schema='conformed' ORDER BY table_name",
-        expect![[r#""#]],
+        expect![[r#"
+            name | table_type
+            gadget | BASE TABLE
+            trip | BASE TABLE
+            widget | BASE TABLE
+            zone | BASE TABLE"#]],
     )
     .await;
     beds(
         "SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE \
          table_catalog='muster' AND table_schema='conformed' AND table_name='trip' ORDER BY ordinal_position",
-        expect![[r#""#]],
+        expect![[r#"
+            column_name | data_type | is_nullable
+            force | VARCHAR | YES
+            trip_id | BIGINT | YES
+            zone_code | VARCHAR | YES
+            kind | VARCHAR | YES
+            passengers | BIGINT | YES
+            distance | DECIMAL | YES
+            started_at | TIMESTAMP | YES
+            trip_date | DATE | YES"#]],
     )
     .await;
     beds(
         "SELECT column_name, ordinal_position, character_maximum_length, numeric_precision, \
          numeric_precision_radix, numeric_scale, datetime_precision FROM information_schema.columns WHERE \
          table_name='trip' ORDER BY ordinal_position",
-        expect![[r#""#]],
+        expect![[r#"
+            column_name | ordinal_position | character_maximum_length | numeric_precision | numeric_precision_radix | numeric_scale | datetime_precision
+            force | 1 | 32767 |  |  |  | 
+            trip_id | 2 |  | 19 | 10 | 0 | 
+            zone_code | 3 | 32767 |  |  |  | 
+            kind | 4 | 32767 |  |  |  | 
+            passengers | 5 |  | 19 | 10 | 0 | 
+            distance | 6 |  | 9 | 10 | 2 | 
+            started_at | 7 |  |  |  |  | 6
+            trip_date | 8 |  |  |  |  | 0"#]],
     )
     .await;
-    beds("select distinct table_name from information_schema.tables where table_schema = 'information_schema' order by 1", expect![[r#""#]]).await;
-    beds("show columns from conformed.zone", expect![[r#""#]]).await;
-    beds("select * from information_schema.df_settings", expect![[r#""#]]).await;
+    beds("select distinct table_name from information_schema.tables where table_schema = 'information_schema' order by 1", expect![[r#"
+            table_name
+            columns
+            constraint_column_usage
+            key_column_usage
+            parameters
+            referential_constraints
+            routines
+            schemata
+            table_constraints
+            tables
+            views"#]]).await;
+    beds(
+        "show columns from conformed.zone",
+        expect![[r#"
+            table_catalog | table_schema | table_name | column_name | data_type | is_nullable
+            muster | conformed | zone | force | VARCHAR | YES
+            muster | conformed | zone | zone_code | VARCHAR | YES
+            muster | conformed | zone | name | VARCHAR | YES"#]],
+    )
+    .await;
+    beds(
+        "select * from information_schema.df_settings",
+        expect![[r#"table 'muster.information_schema.df_settings' not found"#]],
+    )
+    .await;
     check(
         "narrow",
         "select distinct table_schema, table_name from information_schema.columns union all \
          select table_schema, table_name from information_schema.table_constraints order by 1, 2",
-        expect![[r#""#]],
+        expect![[r#"
+            table_schema | table_name
+            conformed | widget
+            conformed | widget"#]],
     )
     .await;
-    beds("select count(*) > 100 as many from information_schema.routines", expect![[r#""#]]).await;
+    beds(
+        "select count(*) > 100 as many from information_schema.routines",
+        expect![[r#"
+            many
+            true"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -141,7 +205,15 @@ async fn keys_are_found_by_sql() {
         tc.table_catalog=kcu.table_catalog AND tc.table_schema=kcu.table_schema AND \
         tc.table_name=kcu.table_name WHERE tc.constraint_type='PRIMARY KEY' AND tc.table_catalog='muster' AND \
         tc.table_schema='conformed' AND tc.table_name='trip' ORDER BY kcu.ordinal_position";
-    check("beds", key, expect![[r#""#]]).await;
+    check(
+        "beds",
+        key,
+        expect![[r#"
+            column_name
+            force
+            trip_id"#]],
+    )
+    .await;
     let foreign = "SELECT tc.constraint_name, tc.enforced, kcu.column_name, ccu.table_schema, ccu.table_name, \
         ccu.column_name AS other FROM information_schema.table_constraints tc \
         JOIN information_schema.key_column_usage kcu ON tc.constraint_name = kcu.constraint_name \
@@ -149,17 +221,46 @@ async fn keys_are_found_by_sql() {
         JOIN information_schema.key_column_usage ccu ON ccu.constraint_name = rc.unique_constraint_name \
         AND ccu.ordinal_position = kcu.position_in_unique_constraint \
         WHERE tc.constraint_type = 'FOREIGN KEY' AND tc.table_name = 'trip' ORDER BY 1, kcu.ordinal_position";
-    check("beds", foreign, expect![[r#""#]]).await;
-    check("hub", foreign, expect![[r#""#]]).await;
+    check(
+        "beds",
+        foreign,
+        expect![[r#"
+            constraint_name | enforced | column_name | table_schema | table_name | other
+            conformed_trip_zone_code_conformed_zone_fkey | NO | force | conformed | zone | force
+            conformed_trip_zone_code_conformed_zone_fkey | NO | zone_code | conformed | zone | zone_code"#]],
+    )
+    .await;
+    check(
+        "hub",
+        foreign,
+        expect![[r#"
+            constraint_name | enforced | column_name | table_schema | table_name | other
+            conformed_trip_kind_reference_kind_fkey | YES | kind | reference | kind | code
+            conformed_trip_zone_code_conformed_zone_fkey | NO | force | conformed | zone | force
+            conformed_trip_zone_code_conformed_zone_fkey | NO | zone_code | conformed | zone | zone_code"#]],
+    )
+    .await;
     let usage = "SELECT tc.table_name, ccu.table_name AS other, ccu.column_name FROM \
         information_schema.table_constraints tc JOIN information_schema.constraint_column_usage ccu \
         ON tc.constraint_name = ccu.constraint_name WHERE tc.constraint_type = 'FOREIGN KEY' ORDER BY 1, 2, 3";
-    check("hub", usage, expect![[r#""#]]).await;
+    check(
+        "hub",
+        usage,
+        expect![[r#"
+            table_name | other | column_name
+            trip | kind | code
+            trip | zone | force
+            trip | zone | zone_code"#]],
+    )
+    .await;
     check(
         "hub",
         "select constraint_name, match_option, update_rule, delete_rule from \
          information_schema.referential_constraints order by 1",
-        expect![[r#""#]],
+        expect![[r#"
+            constraint_name | match_option | update_rule | delete_rule
+            conformed_trip_kind_reference_kind_fkey | NONE | NO ACTION | NO ACTION
+            conformed_trip_zone_code_conformed_zone_fkey | NONE | NO ACTION | NO ACTION"#]],
     )
     .await;
 }
@@ -173,20 +274,49 @@ async fn keys_are_found_by_flight() {
         table: table.into(),
     };
     for (query, expect) in [
-        (primary(Some("conformed"), "trip"), expect![[r#""#]]),
-        (primary(None, "kind"), expect![[r#""#]]),
-        (primary(Some(""), "zone"), expect![[r#""#]]),
-        (primary(Some("marts"), "trip"), expect![[r#""#]]),
+        (
+            primary(Some("conformed"), "trip"),
+            expect![[r#"
+            catalog_name | db_schema_name | table_name | column_name | key_name | key_sequence
+            muster | conformed | trip | force | conformed_trip_pkey | 1
+            muster | conformed | trip | trip_id | conformed_trip_pkey | 2"#]],
+        ),
+        (
+            primary(None, "kind"),
+            expect![[r#"
+            catalog_name | db_schema_name | table_name | column_name | key_name | key_sequence
+            muster | reference | kind | code | reference_kind_pkey | 1"#]],
+        ),
+        (
+            primary(Some(""), "zone"),
+            expect![[r#"
+            catalog_name | db_schema_name | table_name | column_name | key_name | key_sequence
+            muster | conformed | zone | force | conformed_zone_pkey | 1
+            muster | conformed | zone | zone_code | conformed_zone_pkey | 2"#]],
+        ),
+        (
+            primary(Some("marts"), "trip"),
+            expect![[
+                r#"catalog_name | db_schema_name | table_name | column_name | key_name | key_sequence"#
+            ]],
+        ),
     ] {
         let info = hub.get_primary_keys(query).await.unwrap();
         expect.assert_eq(&shown(&fetch(&mut hub, info).await.unwrap()));
     }
     let exported = CommandGetExportedKeys { table: "zone".into(), ..Default::default() };
     let info = beds.get_exported_keys(exported).await.unwrap();
-    expect![[r#""#]].assert_eq(&shown(&fetch(&mut beds, info).await.unwrap()));
+    expect![[r#"
+            pk_catalog_name | pk_db_schema_name | pk_table_name | pk_column_name | fk_catalog_name | fk_db_schema_name | fk_table_name | fk_column_name | key_sequence | fk_key_name | pk_key_name | update_rule | delete_rule
+            muster | conformed | zone | force | muster | conformed | trip | force | 1 | conformed_trip_zone_code_conformed_zone_fkey | conformed_zone_pkey | 3 | 3
+            muster | conformed | zone | zone_code | muster | conformed | trip | zone_code | 2 | conformed_trip_zone_code_conformed_zone_fkey | conformed_zone_pkey | 3 | 3"#]].assert_eq(&shown(&fetch(&mut beds, info).await.unwrap()));
     let imported = CommandGetImportedKeys { table: "trip".into(), ..Default::default() };
     let info = hub.get_imported_keys(imported.clone()).await.unwrap();
-    expect![[r#""#]].assert_eq(&shown(&fetch(&mut hub, info).await.unwrap()));
+    expect![[r#"
+            pk_catalog_name | pk_db_schema_name | pk_table_name | pk_column_name | fk_catalog_name | fk_db_schema_name | fk_table_name | fk_column_name | key_sequence | fk_key_name | pk_key_name | update_rule | delete_rule
+            muster | conformed | zone | force | muster | conformed | trip | force | 1 | conformed_trip_zone_code_conformed_zone_fkey | conformed_zone_pkey | 3 | 3
+            muster | conformed | zone | zone_code | muster | conformed | trip | zone_code | 2 | conformed_trip_zone_code_conformed_zone_fkey | conformed_zone_pkey | 3 | 3
+            muster | reference | kind | code | muster | conformed | trip | kind | 1 | conformed_trip_kind_reference_kind_fkey | reference_kind_pkey | 3 | 3"#]].assert_eq(&shown(&fetch(&mut hub, info).await.unwrap()));
     let info = beds.get_imported_keys(imported).await.unwrap();
     assert_eq!(
         fetch(&mut beds, info).await.unwrap().num_rows(),
@@ -209,55 +339,88 @@ async fn recorded_statements_of_power_bi_are_answered() {
     let beds = async |sql, expect| check("beds", sql, expect).await;
     beds(
         r#"select "trip_id", "zone_code" from "conformed"."trip" order by "trip_id" LIMIT 1"#,
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id | zone_code
+            1 | west"#]],
     )
     .await;
     beds(
         r#"select "trip_id" from "conformed"."trip" order by "trip_id" LIMIT 4096 OFFSET 4"#,
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id
+            5"#]],
     )
     .await;
-    beds(r#"select "trip_id" from "conformed"."trip" order by "trip_id" OFFSET 3"#, expect![[r#""#]]).await;
+    beds(
+        r#"select "trip_id" from "conformed"."trip" order by "trip_id" OFFSET 3"#,
+        expect![[r#"
+            trip_id
+            4
+            5"#]],
+    )
+    .await;
     // Sorted by a column that is not in the projection, of a derived table.
     beds(
         r#"select "zone_code","kind" from ( select "trip_id", "zone_code", "kind", "passengers"
            from "conformed"."trip" where cast("passengers" as DOUBLE) = CAST(75 as DOUBLE)
            and not "passengers" is null ) as "ITBL" order by "ITBL"."trip_id" LIMIT 1"#,
-        expect![[r#""#]],
+        expect![[r#"
+            zone_code | kind
+            east | bus"#]],
     )
     .await;
     beds(
         r#"select "zone_code" from "muster"."conformed"."trip" order by "distance" desc nulls last limit 2"#,
-        expect![[r#""#]],
+        expect![[r#"
+            zone_code
+            east
+            west"#]],
     )
     .await;
     beds(
         r#"select "trip_id", starts_with("zone_code", CAST('we' as VARCHAR)) as "C1" from "conformed"."trip"
            where "zone_code" = CAST('west' as VARCHAR) and not "zone_code" is null order by "trip_id""#,
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id | C1
+            1 | true
+            3 | true
+            5 | true"#]],
     )
     .await;
     beds(
         r#"select "trip_id", cast(FLOOR(cast(cast("distance" as VARCHAR) as DOUBLE)) as INTEGER) as "C1"
            from "conformed"."trip" where "distance" is not null order by 1"#,
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id | C1
+            1 | 2
+            2 | 10
+            3 | 0
+            5 | 3"#]],
     )
     .await;
     beds(
         r#"select "trip_id" from "conformed"."trip" where "trip_date" = DATE '2026-02-28'"#,
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id
+            2"#]],
     )
     .await;
     beds(
         r#"select "rows"."kind" as "kind", sum("rows"."passengers") as "C1", count(*) as "C2" from (select "kind",
            "passengers" from "muster"."conformed"."trip" "_") "rows" group by "kind" order by 1"#,
-        expect![[r#""#]],
+        expect![[r#"
+            kind | C1 | C2
+            bus | 150 | 3
+            taxi | 3 | 2"#]],
     )
     .await;
     beds(
         r#"select "kind" from (select "trip_id" as "kind", "kind" as "kind2", "kind" as "kind3" from
            "conformed"."trip") "t" where "kind2" = 'taxi' order by "kind""#,
-        expect![[r#""#]],
+        expect![[r#"
+            kind
+            1
+            3"#]],
     )
     .await;
     // A probe for the types of a statement.
@@ -273,7 +436,13 @@ async fn dates_are_computed_as_the_generators_of_power_query_do() {
     beds(
         r#"select "trip_id", TIMESTAMPADD(quarter, TIMESTAMPDIFF(quarter, cast('2000-01-01 00:00:00.000' as TIMESTAMP),
            "started_at"), cast('2000-01-01 00:00:00.000' as TIMESTAMP)) as "C1" from "conformed"."trip" order by 1"#,
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id | C1
+            1 | 2026-01-01T00:00:00
+            2 | 2026-01-01T00:00:00
+            3 | 2026-01-01T00:00:00
+            4 | 1999-01-01T00:00:00
+            5 | 9999-10-01T00:00:00"#]],
     )
     .await;
     beds(
@@ -281,7 +450,13 @@ async fn dates_are_computed_as_the_generators_of_power_query_do() {
            {fn TIMESTAMPDIFF(SQL_TSI_DAY, {ts '2026-01-31 12:00:00'}, "started_at")} as "C2",
            datediff(day, {d '2026-01-31'}, "trip_date") as "C3"
            from "conformed"."trip" order by "trip_id""#,
-        expect![[r#""#]],
+        expect![[r#"
+            C1 | C2 | C3
+            104 | -1 | 0
+            104 | 28 | 28
+            104 | 59 | 59
+            -4 | -9847 | -9847
+            31999 | 2912411 | 2912412"#]],
     )
     .await;
     beds(
@@ -290,7 +465,11 @@ async fn dates_are_computed_as_the_generators_of_power_query_do() {
            dayofweek("trip_date") as dow, hour("started_at") as h, minute("started_at") as i,
            second("started_at") as s from "conformed"."trip" where YEAR("trip_date") = 2026 and
            {fn YEAR("started_at")} >= 2026 order by "trip_id""#,
-        expect![[r#""#]],
+        expect![[r#"
+            y | q | m | d | w | n | dow | h | i | s
+            2026 | 1 | 1 | 31 | 5 | 31 | 7 | 8 | 15 | 0
+            2026 | 1 | 2 | 28 | 9 | 59 | 7 | 23 | 59 | 59
+            2026 | 1 | 3 | 31 | 14 | 90 | 3 | 17 | 0 | 0"#]],
     )
     .await;
     beds(
@@ -298,19 +477,25 @@ async fn dates_are_computed_as_the_generators_of_power_query_do() {
            {fn CONVERT("passengers", SQL_VARCHAR)} as "C3", Replace("zone_code", 'e', '_') as "C4",
            {fn MOD("passengers", 10)} as "C5", Round("distance", 1) as "C6", POWER("passengers", 2) as "C7",
            INSERT("kind", 1, 1, 'X') as "C8", ATAN2(0, 1) as "C9" from conformed.trip where trip_id = 2"#,
-        expect![[r#""#]],
+        expect![[r#"
+            C1 | C2 | C3 | C4 | C5 | C6 | C7 | C8 | C9
+            EA | 3 | 75 | _ast | 5 | 10.0 | 5625.0 | Xus | 0.0"#]],
     )
     .await;
     beds(
         r#"select date_add(cast('2000-01-01 00:00:00.000' as TIMESTAMP), cast(date_diff(quarter,
            cast('2000-01-01 00:00:00.000' as TIMESTAMP), "started_at") as BIGINT) * interval 1 quarter)
            from "conformed"."trip""#,
-        expect![[r#""#]],
+        expect![[r#"invalid function 'date_add'"#]],
     )
     .await;
-    beds("select timestampadd(fortnight, 1, trip_date) from conformed.trip", expect![[r#""#]]).await;
-    beds("select timestampadd(kind, 1, trip_date) from conformed.trip", expect![[r#""#]]).await;
-    beds("select timestampdiff(day, 1, trip_date) from conformed.trip", expect![[r#""#]]).await;
+    beds("select timestampadd(fortnight, 1, trip_date) from conformed.trip", expect![[r#"'timestampadd' has no unit 'fortnight': it knows frac_second (nanoseconds), microsecond, millisecond, second, minute, hour, day, week, month, quarter and year, with or without SQL_TSI_"#]]).await;
+    beds("select timestampadd(kind, 1, trip_date) from conformed.trip", expect![[r#"'timestampadd' has no unit 'kind': it knows frac_second (nanoseconds), microsecond, millisecond, second, minute, hour, day, week, month, quarter and year, with or without SQL_TSI_"#]]).await;
+    beds(
+        "select timestampdiff(day, 1, trip_date) from conformed.trip",
+        expect![[r#"'timestampdiff' takes a date or a timestamp, not Int64"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -319,45 +504,121 @@ async fn excel_and_odbc_tools_are_answered() {
     beds(
         "SELECT t.trip_id, t.started_at FROM muster.conformed.trip t \
          WHERE (t.started_at={ts '2026-03-31 17:00:00'})",
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id | started_at
+            3 | 2026-03-31T17:00:00Z"#]],
     )
     .await;
     beds(
         "SELECT trip.trip_id FROM conformed.trip trip WHERE (trip.trip_date>={d '2026-02-28'}) AND \
          (trip.started_at<{ts '9999-12-31 00:00:00'}) ORDER BY trip.trip_id",
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id
+            2
+            3"#]],
     )
     .await;
     beds(
         "SELECT t.trip_id, z.name FROM {oj muster.conformed.trip t LEFT OUTER JOIN muster.conformed.zone z \
          ON t.zone_code = z.zone_code} ORDER BY 1",
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id | name
+            1 | West End
+            2 | East_Side
+            3 | West End
+            4 | 
+            5 | West End"#]],
     )
     .await;
-    beds("select top 2 trip_id from conformed.trip order by trip_id desc", expect![[r#""#]]).await;
-    beds("select distinct top 1 kind from conformed.trip order by kind", expect![[r#""#]]).await;
+    beds(
+        "select top 2 trip_id from conformed.trip order by trip_id desc",
+        expect![[r#"
+            trip_id
+            5
+            4"#]],
+    )
+    .await;
+    beds(
+        "select distinct top 1 kind from conformed.trip order by kind",
+        expect![[r#"
+            kind
+            bus"#]],
+    )
+    .await;
     beds(
         "select trip_id from conformed.trip order by trip_id offset 1 rows fetch next 2 rows only",
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id
+            2
+            3"#]],
     )
     .await;
-    beds("select trip_id from conformed.trip order by 1 fetch first row only", expect![[r#""#]]).await;
+    beds(
+        "select trip_id from conformed.trip order by 1 fetch first row only",
+        expect![[r#"
+            trip_id
+            1"#]],
+    )
+    .await;
     beds(
         "select top 1 trip_id from conformed.trip where kind = 'taxi' union all \
          select trip_id from conformed.trip where kind = 'bus' order by 1",
-        expect![[r#""#]],
+        expect![[r#"
+            trip_id
+            1
+            2
+            4
+            5"#]],
     )
     .await;
-    beds("select name from conformed.zone where name like '%\\_%' {escape '\\'}", expect![[r#""#]]).await;
-    beds("select name from conformed.zone where name like '%!_%' escape '!'", expect![[r#""#]]).await;
-    beds("select name from conformed.zone where {fn lcase(name)} like 'west%'", expect![[r#""#]]).await;
-    beds("select `trip_id` from `conformed`.`trip` order by `trip_id` limit 1", expect![[r#""#]]).await;
-    beds("select \"TRIP_ID\" from conformed.trip", expect![[r#""#]]).await;
-    beds("select TRIP_ID from CONFORMED.Trip limit 0", expect![[r#""#]]).await;
-    beds("select {fn user()} as u, current_user as c, {fn database()} as d", expect![[r#""#]]).await;
-    beds("select top 5 percent trip_id from conformed.trip", expect![[r#""#]]).await;
-    beds("select {d 'tomorrow'}", expect![[r#""#]]).await;
-    beds("select {ts '2026-03-31 17:00:00' from conformed.trip", expect![[r#""#]]).await;
+    beds(
+        "select name from conformed.zone where name like '%\\_%' {escape '\\'}",
+        expect![[r#"
+            name
+            East_Side"#]],
+    )
+    .await;
+    beds(
+        "select name from conformed.zone where name like '%!_%' escape '!'",
+        expect![[r#"
+            name
+            East_Side"#]],
+    )
+    .await;
+    beds(
+        "select name from conformed.zone where {fn lcase(name)} like 'west%'",
+        expect![[r#"
+            name
+            West End"#]],
+    )
+    .await;
+    beds(
+        "select `trip_id` from `conformed`.`trip` order by `trip_id` limit 1",
+        expect![[r#"
+            trip_id
+            1"#]],
+    )
+    .await;
+    beds("select \"TRIP_ID\" from conformed.trip", expect![[r#"column 'TRIP_ID' not found"#]]).await;
+    beds("select TRIP_ID from CONFORMED.Trip limit 0", expect![[r#"trip_id"#]]).await;
+    beds(
+        "select {fn user()} as u, current_user as c, {fn database()} as d",
+        expect![[r#"
+            u | c | d
+            beds | beds | muster"#]],
+    )
+    .await;
+    beds(
+        "select top 5 percent trip_id from conformed.trip",
+        expect![[r#"not supported: 'top' with a percentage"#]],
+    )
+    .await;
+    beds("select {d 'tomorrow'}", expect![[r#"a value cannot be converted to the type asked for"#]]).await;
+    beds(
+        "select {ts '2026-03-31 17:00:00' from conformed.trip",
+        expect![[r#"the escape '{ts' at Line: 1, Column: 8 is not one text between its word and '}'"#]],
+    )
+    .await;
 }
 
 /// Comparisons as Power Query folds them, and the same ones of the column.
@@ -508,7 +769,7 @@ async fn limits_are_told_with_their_number() {
     let sql = format!("select trip_id from conformed.trip where trip_id in (1{list}) order by 1");
     assert_eq!(ask(&mut client, &sql).await.unwrap().num_rows(), 5);
     let error = client.execute(format!("select {}", "{fn abs(".repeat(3)), None).await.unwrap_err();
-    expect![[r#""#]].assert_eq(&short(&error.to_string()));
+    expect![[r#"the escape '{fn' at Line: 1, Column: 8 has no end"#]].assert_eq(&short(&error.to_string()));
 }
 
 const SOURCES: &str = r#"

@@ -33,9 +33,17 @@ pub struct Own {
 
 impl Own {
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with more settings in the project.
+    pub async fn start_with(settings: &str) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let dir = tempfile::tempdir().unwrap();
         let authority = hub::write(dir.path());
+        let file = dir.path().join("muster.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text + settings).unwrap();
         hub::release(dir.path()).await;
         let folder = dir.path().to_path_buf();
         let (started, told) = mpsc::channel();
@@ -103,7 +111,7 @@ pub async fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// A statement that works for hours before its first row, and keeps its one side in memory.
-fn endless(kind: &str) -> String {
+pub fn endless(kind: &str) -> String {
     format!(
         "select count(*) as n, max(a.value + b.value) as m from generate_series(1, 1000000) a \
          cross join generate_series(1, 1000000) b where '{kind}' <> ''"

@@ -29,21 +29,31 @@ const WAITING_FROM_ONE: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     attempt: [u8; 32],
-    /// Where it counts against everyone.
-    network: Option<IpAddr>,
+    from: Option<IpAddr>,
+    /// Whether a failure counts against everyone from there.
+    is_shared: bool,
 }
 
 impl Key {
     /// A log-in as `name`.
     pub(super) fn user(name: &str, address: Option<IpAddr>) -> Self {
-        let network = address.map(network);
-        Self { attempt: digest("user", name, network), network }
+        Self::new("user", name, address, true)
     }
 
     /// A service token that is not known yet. Nobody guesses one, but a program that goes on with
     /// an old one must not keep people from the same network waiting.
     pub(super) fn token(address: Option<IpAddr>) -> Self {
-        Self { attempt: digest("token", "", address.map(network)), network: None }
+        Self::new("token", "", address, false)
+    }
+
+    fn new(kind: &str, name: &str, address: Option<IpAddr>, is_shared: bool) -> Self {
+        let from = address.map(network);
+        Self { attempt: Sha256::digest(format!("{kind} {from:?} {name}")).into(), from, is_shared }
+    }
+
+    /// The network that fails as a whole.
+    fn network(&self) -> Option<IpAddr> {
+        self.from.filter(|_| self.is_shared)
     }
 }
 
@@ -53,10 +63,6 @@ fn network(address: IpAddr) -> IpAddr {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
     }
-}
-
-fn digest(kind: &str, name: &str, network: Option<IpAddr>) -> [u8; 32] {
-    Sha256::digest(format!("{kind} {network:?} {name}")).into()
 }
 
 /// Remembers log-ins that failed. An attempt counts as failed until it has succeeded, so that
@@ -123,28 +129,28 @@ impl Backoff {
 /// The place of one that waits among those of its network.
 struct Turn<'a> {
     backoff: &'a Backoff,
-    network: Option<IpAddr>,
+    from: Option<IpAddr>,
 }
 
 impl<'a> Turn<'a> {
     fn take(backoff: &'a Backoff, key: &Key) -> Option<Self> {
         let mut failures = backoff.failures();
-        let waiting = failures.waiting.entry(key.network).or_default();
+        let waiting = failures.waiting.entry(key.from).or_default();
         if *waiting >= WAITING_FROM_ONE {
             return None;
         }
         *waiting += 1;
-        Some(Self { backoff, network: key.network })
+        Some(Self { backoff, from: key.from })
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut failures = self.backoff.failures();
-        if let Some(waiting) = failures.waiting.get_mut(&self.network) {
+        if let Some(waiting) = failures.waiting.get_mut(&self.from) {
             *waiting -= 1;
             if *waiting == 0 {
-                failures.waiting.remove(&self.network);
+                failures.waiting.remove(&self.from);
             }
         }
     }
@@ -163,13 +169,13 @@ impl Failures {
     /// Counts an attempt as failed; gives how long those before it make it wait.
     fn attempt(&mut self, key: &Key) -> Duration {
         let alone = wait(self.attempts.count(key.attempt));
-        let together = key.network.map_or(0, |network| self.networks.count(network));
+        let together = key.network().map_or(0, |network| self.networks.count(network));
         alone.max(wait(together.saturating_sub(FREE_FAILURES)))
     }
 
     /// Whether an attempt has to wait.
     fn holds(&self, key: &Key) -> bool {
-        let network = key.network.and_then(|network| self.networks.0.get(&network));
+        let network = key.network().and_then(|network| self.networks.0.get(&network));
         self.attempts.0.contains_key(&key.attempt) || network.is_some_and(|tally| tally.count > FREE_FAILURES)
     }
 
@@ -177,7 +183,7 @@ impl Failures {
     /// password may not guess others for it.
     fn forgive(&mut self, key: &Key) {
         let Some(forgiven) = self.attempts.0.remove(&key.attempt) else { return };
-        if let Some(tally) = key.network.and_then(|network| self.networks.0.get_mut(&network)) {
+        if let Some(tally) = key.network().and_then(|network| self.networks.0.get_mut(&network)) {
             tally.count = tally.count.saturating_sub(forgiven.count);
         }
     }

@@ -17,7 +17,7 @@ use tonic::Status;
 
 /// The size aimed at for a message: large enough that its frame costs nothing, small enough that
 /// the first rows are there at once.
-const MESSAGE_BYTES: usize = 1 << 20;
+const MESSAGE_BYTES: usize = 2 << 20;
 
 /// The messages that are made before their reader asks for them.
 const AHEAD: usize = 2;

@@ -320,6 +320,22 @@ async fn equal_texts_are_answered_for_each_principal() {
             assert_eq!(seen.refusal.is_none(), user == "hubert", "{round}: {user}");
         }
     }
+    // Who asks is nobody's but the one who asks, however alike the grants.
+    for user in ["anna", "ash0", "ash1", "anna"] {
+        let mut client = world.log_in(user).await;
+        for sql in ["select user() as name", "select distinct principal from hub.queries"] {
+            let seen = client.ask(&Question::text(sql)).await;
+            assert_eq!(seen.lines().await, [user], "{sql}");
+        }
+    }
+    for user in ["anna", "ash0", "ash1"] {
+        let mut client = world.log_in(user).await;
+        let seen = client
+            .ask(&Question::text("select count(*) from generate_series(1, ascii(right(user(), 1)))"))
+            .await;
+        let own = user.as_bytes()[user.len() - 1].to_string();
+        assert!(seen.refusal.is_some() || seen.lines().await == [own], "{user}: {:?}", seen.lines().await);
+    }
     // Equal grants, equal answers; without any force there is nothing, whatever others have.
     let (mut anna, mut ash) = (world.log_in("anna").await, world.log_in("ash0").await);
     let (one, two) = (anna.ask(&Question::text(sql)).await, ash.ask(&Question::text(sql)).await);
@@ -453,8 +469,9 @@ async fn system_tables_tell_the_same() {
     // The record of statements, which counts nobody else's.
     let mut hubert = worlds.world(Birch::Different).log_in("hubert").await;
     hubert.ask(&Question::text("select 'kestrel'")).await;
-    let record =
-        ["select * exclude (started_at, finished_at, peer) from hub.queries where principal = 'nick'"];
+    let record = [
+        "select * exclude (started_at, finished_at, duration_ms, peer) from hub.queries where principal = 'nick'",
+    ];
     let seen = alike(&worlds, "nick", &texts(&record)).await;
     assert_eq!(refused(&seen), 1, "not granted");
     let record =

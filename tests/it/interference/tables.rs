@@ -209,6 +209,7 @@ const SYSTEM: [Table; 9] = [
 const QUERIES: Table = Table {
     name: "hub.queries",
     columns: &[
+        ("query", Int),
         ("principal", Text),
         ("release", Int),
         ("tables", Text),
@@ -333,6 +334,11 @@ pub const SHOWN: &[&str] = &[
     "select * from information_schema.columns",
     "select * from information_schema.schemata",
     "select * from information_schema.views",
+    "select * from information_schema.table_constraints",
+    "select * from information_schema.key_column_usage",
+    "select * from information_schema.constraint_column_usage",
+    "select * from information_schema.referential_constraints",
+    "select user(), current_user",
     "select count(*) from information_schema.routines",
     "select count(*) from information_schema.parameters",
     "select current_schema()",
