@@ -3,7 +3,7 @@
 use muster::hub::Hub;
 use muster::serve::password as hashing;
 use muster::{pipeline, project, serve};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -123,6 +123,8 @@ pub fn write(dir: &Path) -> String {
 /// An authority, a certificate for `localhost` that it signed, and its key.
 pub fn certificates() -> (String, String, String) {
     let mut authority = CertificateParams::default();
+    // OpenSSL takes a certificate whose issuer has its own name for one that signed itself.
+    authority.distinguished_name.push(DnType::CommonName, "authority of the tests");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();

@@ -238,10 +238,12 @@ def bare():
 def alchemy(forces):
     """SQLAlchemy with InfluxData's dialect for Flight SQL."""
     place = urllib.parse.urlsplit(uri)
-    secret = urllib.parse.quote_plus(password)
-    url = f"datafusion+flightsql://{user}:{secret}@{place.hostname}:{place.port}"
-    features = "?feature-sqlalchemy-prepared-statements=on&feature-sqlalchemy-primary-keys=on"
-    for kind, engine in (("literal", sqlalchemy.create_engine(url)), ("prepared", sqlalchemy.create_engine(url + features))):
+    features = {"feature-sqlalchemy-prepared-statements": "on", "feature-sqlalchemy-primary-keys": "on"}
+    for kind, query in (("literal", {}), ("prepared", features)):
+        url = sqlalchemy.engine.URL.create(
+            "datafusion+flightsql", user, password, place.hostname, place.port, query=query
+        )
+        engine = sqlalchemy.create_engine(url)
         with engine.connect() as connection:
             counted = connection.execute(sqlalchemy.text(f"select count(*) as n from {name}")).scalar()
             check(f"a text, {kind}", counted > 0, True)
