@@ -1,7 +1,7 @@
 //! Random statements, each asked by the same client of two hubs.
 
 use super::grammar::{Asked, Grammar};
-use super::oracle::{Client, Question, Seen};
+use super::oracle::{Client, Difference, Question, Seen};
 use super::world::{ASH, Birch, World, Worlds};
 use futures::future::join_all;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::fmt;
 
 /// How often a difference is looked at again. What a hub says now so and now so tells nothing of
 /// another one.
-const AGAIN: usize = 3;
+const AGAIN: usize = 10;
 
 /// How many statements of one's own follow one that is first asked by somebody who reads everything.
 const PRIMED: u64 = 25;
@@ -169,9 +169,17 @@ impl Pair {
         if let Some(what) = ours.betrays(&asked.question).or_else(|| theirs.betrays(&asked.question)) {
             return (ours, Verdict::Interferes(what));
         }
-        let Some(what) = ours.differs(&theirs, asked.ordered).await else { return (ours, Verdict::Alike) };
-        for _ in 0..AGAIN {
-            let (again, theirs_again) = self.ask(&asked.question).await;
+        let Some(difference) = ours.differs(&theirs, asked.ordered).await else {
+            return (ours, Verdict::Alike);
+        };
+        let (what, is_cut) = match difference {
+            Difference::Said(what) => (what, false),
+            Difference::Cut(what) => (what, true),
+        };
+        for time in 1..=AGAIN {
+            // What is remembered comes again as it was first cut.
+            let question = if is_cut { asked.question.anew(time) } else { asked.question.clone() };
+            let (again, theirs_again) = self.ask(&question).await;
             let differs = again.differs(&theirs_again, asked.ordered).await.is_some();
             if !differs || ours.differs(&again, asked.ordered).await.is_some() {
                 return (ours, Verdict::Fickle(what));

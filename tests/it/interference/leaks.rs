@@ -403,16 +403,8 @@ async fn work(world: &World, sql: &str) -> String {
 
 fn count(plan: &Arc<dyn ExecutionPlan>, work: &mut String) {
     let metrics = plan.metrics().unwrap_or_default();
-    let sum = |name: &str| metrics.sum_by_name(name).map(|value| value.as_usize());
-    writeln!(
-        work,
-        "{}: {:?} rows, {:?} bytes read, {:?} spilled",
-        plan.name(),
-        metrics.output_rows(),
-        sum("bytes_scanned"),
-        metrics.spilled_bytes()
-    )
-    .unwrap();
+    let (rows, spilled) = (metrics.output_rows(), metrics.spilled_bytes());
+    writeln!(work, "{}: {rows:?} rows, {spilled:?} bytes spilled", plan.name()).unwrap();
     for child in plan.children() {
         count(child, work);
     }
@@ -443,13 +435,12 @@ async fn system_tables_tell_the_same() {
         let hidden =
             if chance.is_empty() { String::new() } else { format!(" exclude ({})", chance.join(", ")) };
         questions.push(Question::text(format!("select *{hidden} from {table}")));
-        // How many there are of what chance decides, and where there is none.
+        // Where there is none of what chance decides.
         for column in chance {
-            questions.push(Question::text(format!(
-                "select count({column}), count(distinct {column}) from {table}"
-            )));
+            questions.push(Question::text(format!("select count({column}) from {table}")));
         }
     }
+    questions.push(Question::text("select count(distinct run) from hub.steps"));
     let seen = alike(&worlds, "anna", &questions).await;
     assert_eq!(refused(&seen), 0);
     let empty =

@@ -46,6 +46,17 @@ impl Question {
         Self::Listing(command.as_any().encode_to_vec().into())
     }
 
+    /// The same in other words, so that no answer to it is remembered.
+    pub fn anew(&self, time: usize) -> Self {
+        let said = |sql: &String| format!("{sql}{}", " ".repeat(time));
+        match self {
+            Self::Rows(sql, as_of) => Self::Rows(said(sql), as_of.clone()),
+            Self::Columns(sql) => Self::Columns(said(sql)),
+            Self::Prepared(sql, values) => Self::Prepared(said(sql), values.clone()),
+            Self::Listing(command) => Self::Listing(command.clone()),
+        }
+    }
+
     /// Whether `word` is in it, so that it may be in the answer too.
     fn says(&self, word: &str) -> bool {
         match self {
@@ -124,18 +135,19 @@ impl Seen {
 
     /// In what the two differ; `None` when nobody could tell. `ordered`: the statement fixes the order
     /// of its rows; otherwise it is chance, and so is which rows share a message.
-    pub async fn differs(&self, other: &Self, ordered: bool) -> Option<String> {
+    pub async fn differs(&self, other: &Self, ordered: bool) -> Option<Difference> {
         if self.is(other) {
             return None;
         }
+        let said = |what: String| Some(Difference::Said(what));
         if self.refusal != other.refusal {
-            return Some(format!("refusal: {:?} or {:?}", self.refusal, other.refusal));
+            return said(format!("refusal: {:?} or {:?}", self.refusal, other.refusal));
         }
         if self.schemas != other.schemas {
-            return Some("columns".into());
+            return said("columns".into());
         }
         if self.figures != other.figures {
-            return Some(format!("announced: {:?} or {:?}", self.figures, other.figures));
+            return said(format!("announced: {:?} or {:?}", self.figures, other.figures));
         }
         if self.refusal.is_some() {
             // How much was sent before an error is a matter of the moment in which it was met.
@@ -151,10 +163,10 @@ impl Seen {
                 a.iter().filter(|line| !b.contains(line)).take(3).cloned().collect::<Vec<_>>()
             };
             let (first, second) = (only(&ours, &theirs), only(&theirs, &ours));
-            return Some(format!("rows: {} {first:?} or {} {second:?}", ours.len(), theirs.len()));
+            return said(format!("rows: {} {first:?} or {} {second:?}", ours.len(), theirs.len()));
         }
-        (self.sizes() != other.sizes())
-            .then(|| format!("messages: {:?} or {:?}", self.sizes(), other.sizes()))
+        let (ours, theirs) = (self.sizes(), other.sizes());
+        (ours != theirs).then(|| Difference::Cut(format!("messages: {ours:?} or {theirs:?}")))
     }
 
     /// What of it nobody of the force may see: a word of the other force, a cell value in an error, a
@@ -178,6 +190,15 @@ impl Seen {
             || self.schemas.iter().any(|schema| finder.find(schema).is_some())
             || self.refusal.as_ref().is_some_and(|(_, text)| text.contains(word))
     }
+}
+
+/// In what two answers differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// In what they say.
+    Said(String),
+    /// In how the same rows are cut into messages.
+    Cut(String),
 }
 
 /// A client that has logged in.

@@ -94,7 +94,7 @@ pub const CHANCE: [(&str, &[&str]); 9] = [
     ("hub.checks", &["run"]),
     ("hub.check_failures", &["run", "failed_at"]),
     ("hub.releases", &["published_at", "run"]),
-    ("hub.coverage", &["as_of"]),
+    ("hub.coverage", &["since", "as_of"]),
     ("hub.lineage", &[]),
 ];
 
@@ -184,7 +184,6 @@ const SYSTEM: [Table; 9] = [
             ("force", Text),
             ("dataset", Text),
             ("status", Text),
-            ("since", Instant),
             ("why", Text),
             ("rows", Int),
             ("received_rows", Int),
