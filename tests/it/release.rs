@@ -10,6 +10,8 @@ use muster::pipeline::run::Outcome;
 use muster::policy::roles::Principal;
 use muster::release::{self as releases, Manifest, Status};
 use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -143,9 +145,25 @@ async fn asleep(project: &TestProject, extra: &str) -> Child {
     while table.newest().await.unwrap() == before {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    signal(&child, "STOP");
-    tokio::time::sleep(Duration::from_millis(1000)).await;
-    child
+    loop {
+        signal(&child, "STOP");
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        if can_be_written(project).await {
+            return child;
+        }
+        // It fell asleep while it kept its lease, and holds the database's own lock.
+        signal(&child, "CONT");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Whether nobody holds the lock of the state database.
+async fn can_be_written(project: &TestProject) -> bool {
+    let options = SqliteConnectOptions::new().filename(project.dir().join("state.db"));
+    let mut database = options.busy_timeout(Duration::ZERO).connect().await.expect("the state database");
+    let locked = sqlx::raw_sql("begin immediate; rollback").execute(&mut database).await;
+    database.close().await.expect("closed");
+    locked.is_ok()
 }
 
 fn signal(child: &Child, name: &str) {
