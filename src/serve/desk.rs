@@ -4,7 +4,7 @@ use super::answer::{Answers, Workers};
 use super::lanes::{Lanes, Limits};
 use super::statement::Planned;
 use super::wire::Types;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::hub::Hub;
 use crate::policy::views::{Views, Visibility};
 use datafusion::scalar::ScalarValue;
@@ -12,13 +12,9 @@ use quick_cache::sync::Cache;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many plans are kept. One takes some 100 KiB with the session that it runs in.
 const PLANS: usize = 512;
-
-/// Plans that are made at the same time, for each core: planning waits for files now and then.
-const PLANNERS_PER_CORE: usize = 2;
 
 /// The desk of one hub.
 pub struct Desk {
@@ -29,7 +25,6 @@ pub struct Desk {
     pub(super) answers: Answers,
     pub(super) lanes: Lanes,
     pub(super) workers: Workers,
-    planners: Semaphore,
 }
 
 /// What decides the plan of a statement, and its answer if that is always the same: a release is
@@ -56,7 +51,6 @@ impl Desk {
             answers: Answers::default(),
             lanes: Lanes::new(limits),
             workers: Workers::start(cores)?,
-            planners: Semaphore::new(cores * PLANNERS_PER_CORE),
         }))
     }
 
@@ -68,12 +62,6 @@ impl Desk {
     /// What principals see.
     pub fn views(&self) -> &Views {
         &self.views
-    }
-
-    /// Waits for a turn to plan: in order, so that a storm of statements delays each a little.
-    pub(super) async fn planner(&self) -> Result<SemaphorePermit<'_>> {
-        let permit = self.planners.acquire().await;
-        permit.map_err(|e| Error::internal("statements are not planned any more").because(e))
     }
 
     /// Gives up the memory of what is kept for statements that come again.

@@ -5,10 +5,11 @@ use crate::error::{Error, Result};
 use crate::project;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// How long a statement waits for its turn: as long as people wait before they ask what is wrong.
@@ -41,10 +42,15 @@ impl From<project::Limits> for Limits {
     }
 }
 
-/// The places for statements that run.
+/// Plans that are made at the same time, for each core: planning waits for files now and then.
+const PLANNERS_PER_CORE: usize = 2;
+
+/// The places for statements that are planned, and for those that run.
 #[derive(Debug)]
 pub(super) struct Lanes {
     limits: Limits,
+    planners: Semaphore,
+    planning: AtomicUsize,
     all: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     /// Names of principals come from the project, so there are few.
@@ -57,6 +63,7 @@ pub(super) struct Lanes {
 struct Own {
     places: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    planning: Arc<AtomicUsize>,
 }
 
 /// The statements that run.
@@ -87,14 +94,26 @@ pub(super) struct Lane {
 
 impl Lanes {
     pub(super) fn new(limits: Limits) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             limits,
+            planners: Semaphore::new(cores * PLANNERS_PER_CORE),
+            planning: AtomicUsize::new(0),
             all: Arc::new(Semaphore::new(limits.all)),
             waiting: Arc::default(),
             own: Mutex::default(),
             running: Arc::default(),
             is_closed: AtomicBool::new(false),
         }
+    }
+
+    /// Waits for a turn to plan, in order, so that a storm of statements delays each a little. An error
+    /// when the line is full.
+    pub(super) async fn plan(&self, principal: &str) -> Result<SemaphorePermit<'_>> {
+        let own = self.own(principal);
+        let _own = Waiting::stand(&own.planning, self.limits.own_waiting)?;
+        let _all = Waiting::stand(&self.planning, self.limits.all_waiting)?;
+        self.planners.acquire().await.map_err(|_| full())
     }
 
     /// Waits in line for a place. An error when the line is full, when the wait is long, or while the
@@ -138,7 +157,11 @@ impl Lanes {
 
     fn own(&self, principal: &str) -> Own {
         let mut lanes = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Own { places: Arc::new(Semaphore::new(self.limits.own)), waiting: Arc::default() };
+        let make = || Own {
+            places: Arc::new(Semaphore::new(self.limits.own)),
+            waiting: Arc::default(),
+            planning: Arc::default(),
+        };
         lanes.entry(principal.into()).or_insert_with(make).clone()
     }
 }

@@ -195,13 +195,13 @@ impl Planned {
             record.tables.clone_from(&planned.tables);
             return Ok(planned);
         }
+        let turn = desk.lanes.plan(&principal.name).await?;
         let pinned = seen.session(&hub, principal)?;
         if let Some(schema) = &request.schema {
             let session = pinned.context.state_ref();
             session.write().config_mut().options_mut().catalog.default_schema.clone_from(schema);
         }
         let principal = principal.clone();
-        let turn = desk.planner().await?;
         let draft = on_deep_stack(async move {
             let mut tables = Vec::new();
             let draft = Draft::new(&hub, &principal, pinned, &request, &mut tables).await;

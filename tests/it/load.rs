@@ -26,7 +26,14 @@ enum Got {
 /// Asks for a number that nobody else asks for, so that nothing is answered from what is kept.
 async fn number(client: &mut Client, number: i64) -> Got {
     let sql = format!("select count(*) + {number} from conformed.widget w, generate_series(1, 20000) s");
-    let info = client.execute(sql, None).await.expect("to plan does not wait in line");
+    let info = match client.execute(sql, None).await {
+        Ok(info) => info,
+        Err(error) => {
+            let error = error.to_string();
+            assert!(error.contains("too many statements"), "{error}");
+            return Got::ComeBack;
+        }
+    };
     let redeemed = request(client, ticket(&info));
     let rows = match client.inner_mut().do_get(redeemed).await {
         Ok(rows) => rows.into_inner(),
@@ -83,7 +90,7 @@ async fn ten_times_the_clients_are_answered_or_told_to_come_back() {
         }
     }
     eprintln!("{answered} of 120 answered, the others told to come back; {other} of 10 of another user");
-    assert!((12..120).contains(&answered), "{answered}");
+    assert!((10..120).contains(&answered), "{answered}");
     assert_eq!(other, 10, "one user's storm does not push out another");
     assert!(listed.iter().all(|tables| *tables == listed[0] && *tables > 2), "listings wait for nobody");
     assert!(matches!(number(&mut hub, 1000).await, Got::Answer(81_000)), "after the storm");
