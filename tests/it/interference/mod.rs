@@ -38,7 +38,7 @@ mod world;
 use fuzz::{Plan, run};
 use world::{Birch, Worlds};
 
-/// The statements of a usual test run: about a minute on two cores.
+/// The statements of a usual test run: two minutes of two cores that have other work as well.
 const STATEMENTS: u64 = 10_000;
 
 /// The same statements in every run, unless another seed is asked for.
