@@ -267,7 +267,8 @@ mod tests {
     #[test]
     fn what_was_tampered_with_is_not_continued() {
         let line = |text: &str, at: usize| text.lines().nth(at).unwrap().to_string() + "\n";
-        let tampered: [(&str, &dyn Fn(&Path, &str)); 5] = [
+        type Tamper<'a> = &'a dyn Fn(&Path, &str);
+        let tampered: [(&str, Tamper<'_>); 5] = [
             ("replaced or cut off", &|path, text| fs::write(path, line(text, 0)).unwrap()),
             ("replaced or cut off", &|path, text| {
                 fs::write(path.with_extension("new"), text).unwrap();

@@ -132,8 +132,11 @@ mod tests {
     use super::*;
     use crate::policy::roles::Role;
 
-    fn principal(roles: &[(&str, Option<&[&str]>, &[&str])]) -> Principal {
-        let role = |(name, forces, tables): &(&str, Option<&[&str]>, &[&str])| Role {
+    /// A role's name, its forces (`None`: all) and its tables.
+    type Given<'a> = (&'a str, Option<&'a [&'a str]>, &'a [&'a str]);
+
+    fn principal(roles: &[Given<'_>]) -> Principal {
+        let role = |(name, forces, tables): &Given<'_>| Role {
             name: (*name).into(),
             forces: forces.map_or(Forces::All, |forces| {
                 Forces::Only(forces.iter().map(|force| (*force).to_string()).collect())
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_same_grants_are_the_same_visibility_and_no_others() {
-        let of = |roles: &[(&str, Option<&[&str]>, &[&str])]| Visibility::of(&principal(roles));
+        let of = |roles: &[Given<'_>]| Visibility::of(&principal(roles));
         let beds = of(&[("a", Some(&["beds"]), &["marts.*", "conformed.*"])]);
         assert_eq!(beds, of(&[("b", Some(&["beds"]), &["conformed.*", "marts.*"])]));
         let others = [

@@ -73,7 +73,7 @@ pub async fn run(hub: Arc<Hub>, listener: TcpListener, shutdown: impl Future) ->
     let mut certificates = Certificates::load(tls).await?;
     let incoming = certificates.accept(accepted(listener));
     tokio::select! {
-        served = answer(hub, incoming, shutdown) => served,
+        served = Box::pin(answer(hub, incoming, shutdown)) => served,
         never = certificates.follow() => match never {},
     }
 }
@@ -87,7 +87,7 @@ pub async fn run_plaintext(hub: Arc<Hub>, listener: TcpListener, shutdown: impl 
         return Err(Error::config(format!("\"{address}\" can be reached from other machines"))
             .hint("listen on 127.0.0.1, or serve with a certificate, which is [hub.tls] in muster.toml"));
     }
-    answer(hub, accepted(listener).map(Ok), shutdown).await
+    Box::pin(answer(hub, accepted(listener).map(Ok), shutdown)).await
 }
 
 /// Answers whoever comes in by `incoming`.

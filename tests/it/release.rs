@@ -149,12 +149,13 @@ async fn asleep(project: &TestProject, extra: &str) -> Child {
         signal(&child, "STOP");
         tokio::time::sleep(Duration::from_millis(1000)).await;
         if can_be_written(project).await {
-            return child;
+            break;
         }
         // It fell asleep while it kept its lease, and holds the database's own lock.
         signal(&child, "CONT");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    child
 }
 
 /// Whether nobody holds the lock of the state database.
