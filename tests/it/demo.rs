@@ -146,8 +146,7 @@ fn query(dir: &Path, sql: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Every object of the lake with its size.
-/// The files of the lake, but for the record of what the demo itself asks.
+/// Every object of the lake with its size, but for the record of what the demo itself asks.
 fn lake(dir: &Path) -> Vec<(std::path::PathBuf, u64)> {
     let mut found = Vec::new();
     let mut folders = vec![dir.join("lake")];
