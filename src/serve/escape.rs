@@ -5,7 +5,7 @@
 //! a quoted name or a comment is one token, and no escape.
 
 use crate::error::{Error, Result};
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
 
 /// An opening brace that waits for its end.
 enum Open {
@@ -17,17 +17,13 @@ enum Open {
 
 /// What an opening brace begins.
 enum Escape {
-    /// `{d`, `{t`, `{ts` and `{escape`, with what stands in front of their text, and behind it.
-    Text(&'static [&'static str], &'static [&'static str]),
+    /// `{d`, `{t`, `{ts` and `{escape`, with the word that stands in front of their text.
+    Text(&'static str),
     /// `{fn` and `{oj`, around SQL that may hold escapes of its own.
     Around(&'static str),
     /// `{call`, `{?=call`: no escape that reads.
     Call,
 }
-
-/// A timestamp of microseconds, which is what columns are: in nanoseconds the engine has no year
-/// 9999, which many systems write for "no end".
-const TIMESTAMP: (&[&str], &[&str]) = (&["cast", "("], &["as", "timestamp", "(", "6", ")", ")"]);
 
 /// `tokens` with every escape in the words of the dialect. An escape that does not end, or whose
 /// text is none, is an error that says where it begins.
@@ -52,11 +48,10 @@ pub(super) fn translate(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>
                     out.push(TokenWithSpan::new(Token::LParen, token.span));
                     at = call(&tokens, next, &mut out, word);
                 }
-                Some((word, Escape::Text(before, after), next)) => {
+                Some((word, Escape::Text(kind), next)) => {
                     let (text, next) = text(&tokens, next).ok_or_else(|| no_text(&word.value, place))?;
-                    out.extend(words(before, token.span));
+                    out.push(TokenWithSpan::new(Token::make_word(kind, None), token.span));
                     out.push(text.clone());
-                    out.extend(words(after, text.span));
                     at = next;
                 }
                 Some((_, Escape::Call, _)) => {
@@ -99,10 +94,10 @@ fn begins(tokens: &[TokenWithSpan], at: usize) -> Option<(&Word, Escape, usize)>
         return None;
     }
     let escape = match word.value.to_ascii_lowercase().as_str() {
-        "d" => Escape::Text(&["date"], &[]),
-        "t" => Escape::Text(&["time"], &[]),
-        "ts" => Escape::Text(TIMESTAMP.0, TIMESTAMP.1),
-        "escape" => Escape::Text(&["escape"], &[]),
+        "d" => Escape::Text("date"),
+        "t" => Escape::Text("time"),
+        "ts" => Escape::Text("timestamp"),
+        "escape" => Escape::Text("escape"),
         "fn" => Escape::Around("fn"),
         "oj" => Escape::Around("oj"),
         "call" => Escape::Call,
@@ -141,19 +136,6 @@ fn significant(tokens: &[TokenWithSpan], at: usize) -> Option<(&TokenWithSpan, u
     Some((rest.get(skipped)?, at + skipped + 1))
 }
 
-/// Tokens for these words, all in the place of the escape.
-fn words<'a>(words: &'a [&'a str], span: Span) -> impl Iterator<Item = TokenWithSpan> + 'a {
-    words.iter().map(move |word| {
-        let token = match *word {
-            "(" => Token::LParen,
-            ")" => Token::RParen,
-            number if number.bytes().all(|byte| byte.is_ascii_digit()) => Token::Number(number.into(), false),
-            word => Token::make_word(word, None),
-        };
-        TokenWithSpan::new(token, span)
-    })
-}
-
 fn no_text(word: &str, place: Location) -> Error {
     let word = word.to_ascii_lowercase();
     Error::query(format!("the escape '{{{word}'{place} is not one text between its word and '}}'"))
@@ -162,24 +144,15 @@ fn no_text(word: &str, place: Location) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use crate::serve::sql::{Read, read};
-    use expect_test::{Expect, expect};
-
-    fn check(text: &str, expect: Expect) {
-        let shown = match read(text) {
-            Ok(Read::Rows(statement)) => statement.to_string(),
-            Ok(other) => format!("{other:?}"),
-            Err(error) => error.to_string(),
-        };
-        expect.assert_eq(&shown);
-    }
+    use crate::serve::sql::tests::check_rows as check;
+    use expect_test::expect;
 
     #[test]
     fn every_escape_is_translated() {
         check(
             "select * from a where b = {d '2026-03-31'} and c < {t '17:00:00'} and d = {ts '9999-12-31 00:00:00'}",
             expect![[
-                r#"SELECT * FROM a WHERE b = DATE '2026-03-31' AND c < TIME '17:00:00' AND d = CAST('9999-12-31 00:00:00' AS TIMESTAMP(6))"#
+                r#"SELECT * FROM a WHERE b = DATE '2026-03-31' AND c < TIME '17:00:00' AND d = TIMESTAMP(6) '9999-12-31 00:00:00'"#
             ]],
         );
         check(

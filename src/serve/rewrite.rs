@@ -224,17 +224,8 @@ fn escape(pattern: &mut Expr, escape_char: &mut Option<ValueWithSpan>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::serve::sql::{Read, read};
-    use expect_test::{Expect, expect};
-
-    fn check(text: &str, expect: Expect) {
-        let shown = match read(text) {
-            Ok(Read::Rows(statement)) => statement.to_string(),
-            Ok(other) => format!("{other:?}"),
-            Err(error) => error.to_string(),
-        };
-        expect.assert_eq(&shown);
-    }
+    use crate::serve::sql::tests::check_rows as check;
+    use expect_test::expect;
 
     #[test]
     fn top_and_fetch_are_limits() {

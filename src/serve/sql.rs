@@ -287,9 +287,19 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use expect_test::{Expect, expect};
+
+    /// Compares the query that `text` is read as, or the error, with what is expected.
+    pub(in crate::serve) fn check_rows(text: &str, expect: Expect) {
+        let shown = match read(text) {
+            Ok(Read::Rows(statement)) => statement.to_string(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.to_string(),
+        };
+        expect.assert_eq(&shown);
+    }
 
     fn check(text: &str, expect: Expect) {
         let shown = match read(text) {
