@@ -3,16 +3,9 @@
 use super::System;
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{column, mode};
-use crate::connector::contract::{
-    Column, Contract, Encoding, FileFormat, FileLayout, LINE_KEY, Mode, Place, Trailer, TrailerPart, Type,
-};
+use super::{column, layout, mode};
+use crate::connector::contract::{Column, Contract, FileFormat, LINE_KEY, Mode, Place, Type};
 use crate::error::known;
-use std::time::Duration;
-
-/// How long a file must have kept its size and time, unless its layout says otherwise: longer
-/// than the pauses of a copy over a slow line, short enough not to be noticed.
-const SETTLE: Duration = Duration::from_secs(2);
 
 /// The system that `doc` describes; what is wrong with it is in `found`.
 pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {
@@ -49,9 +42,9 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
         );
     }
     let mut file = section.section("file");
-    let format = file.as_mut().and_then(format);
+    let format = file.as_mut().and_then(layout::format);
     let columns = columns(entity.value, &mut section, format == Some(FileFormat::Fixed));
-    let file = file.and_then(|file| layout(file, format, &columns));
+    let file = file.and_then(|file| layout::layout(file, format, &columns));
     let mode = mode::check(&mut section, &columns, table.is_some());
     let contract = Contract {
         system: system.into(),
@@ -138,131 +131,8 @@ fn totals(section: &mut Section<'_>, columns: &[Column]) -> Vec<String> {
     names.into_iter().map(|name| name.value.into()).collect()
 }
 
-fn format(section: &mut Section<'_>) -> Option<FileFormat> {
-    let format = section.required("format", "\"csv\"")?;
-    match format.value {
-        "csv" => Some(FileFormat::Delimited {
-            delimiter: character(section, "delimiter", b','),
-            quote: character(section, "quote", b'"'),
-            header: section.bool("header").unwrap_or(true),
-        }),
-        "fixed" => Some(FileFormat::Fixed),
-        other => {
-            let hint = known("formats", other, ["csv", "fixed"]);
-            section.problem(format.span, format!("unknown format \"{other}\""), hint);
-            None
-        }
-    }
-}
-
-fn character(section: &mut Section<'_>, key: &'static str, default: u8) -> u8 {
-    let Some(text) = section.text(key) else { return default };
-    match text.value.as_bytes() {
-        [one] if one.is_ascii() => *one,
-        _ => {
-            section.problem(
-                text.span,
-                format!("\"{key}\" must be one ASCII character"),
-                "for example \";\" or \"\\t\"",
-            );
-            default
-        }
-    }
-}
-
-fn layout(mut section: Section<'_>, format: Option<FileFormat>, columns: &[Column]) -> Option<FileLayout> {
-    let matching = section.required("match", "\"ITR_POSITION_*.csv\"");
-    if let Some(text) = &matching
-        && let Err(error) = glob::Pattern::new(text.value)
-    {
-        section.problem(
-            text.span.clone(),
-            format!("\"{}\" is not a file pattern: {}", text.value, error.msg),
-            (),
-        );
-    }
-    let encoding = encoding(&mut section);
-    let trailer = section.text("trailer").and_then(|text| trailer(&section, &text, columns));
-    let order = section.text("order").map(|text| order(&section, &text));
-    let settle = section.duration("settle").unwrap_or(SETTLE);
-    let done = section.text("done").map(|text| done(&section, &text));
-    section.finish();
-    Some(FileLayout {
-        matching: matching?.value.into(),
-        format: format?,
-        encoding,
-        trailer,
-        order,
-        settle,
-        done,
-    })
-}
-
-fn encoding(section: &mut Section<'_>) -> Encoding {
-    let Some(text) = section.text("encoding") else { return Encoding::Utf8 };
-    match text.value {
-        "utf-8" => Encoding::Utf8,
-        "windows-1252" => Encoding::Windows1252,
-        "utf-16" => Encoding::Utf16,
-        other => {
-            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16"]);
-            section.problem(text.span, format!("unknown encoding \"{other}\""), hint);
-            Encoding::Utf8
-        }
-    }
-}
-
-fn order(section: &Section<'_>, text: &Text<'_>) -> String {
-    const EXAMPLE: &str = "for example order = '(\\d{4})-(\\d{2})': the groups order the files";
-    match regex::Regex::new(text.value) {
-        Ok(regex) if regex.captures_len() > 1 => {}
-        Ok(_) => section.problem(text.span.clone(), "\"order\" has no group", EXAMPLE),
-        Err(_) => {
-            let message = format!("\"{}\" is not a regular expression", text.value);
-            section.problem(text.span.clone(), message, EXAMPLE);
-        }
-    }
-    text.value.into()
-}
-
-fn done(section: &Section<'_>, text: &Text<'_>) -> String {
-    if !text.value.contains("{name}") || text.value == "{name}" {
-        let hint = "for example \"{name}.done\"";
-        section.problem(text.span.clone(), "\"done\" must name a marker beside {name}", hint);
-    }
-    text.value.into()
-}
-
-fn trailer(section: &Section<'_>, text: &Text<'_>, columns: &[Column]) -> Option<Trailer> {
-    let mut parts = Vec::new();
-    let mut rest = text.value;
-    while let Some(open) = rest.find('{') {
-        if open > 0 {
-            parts.push(TrailerPart::Literal(rest[..open].into()));
-        }
-        let close = rest.find('}').filter(|close| *close > open);
-        match close.map(|close| &rest[open + 1..close]) {
-            Some("rows") => parts.push(TrailerPart::Rows),
-            Some(field) if field.starts_with("sum:") => {
-                let name = &field["sum:".len()..];
-                numeric(section, &Text { value: name, span: text.span.clone() }, columns);
-                parts.push(TrailerPart::Sum(name.into()));
-            }
-            _ => {
-                let message = format!("\"{}\" is not a trailer", text.value);
-                section.problem(text.span.clone(), message, "known fields: {rows}, {sum:<column>}");
-                return None;
-            }
-        }
-        rest = &rest[close? + 1..];
-    }
-    if !rest.is_empty() {
-        parts.push(TrailerPart::Literal(rest.into()));
-    }
-    Some(Trailer { parts })
-}
-
-fn numeric(section: &Section<'_>, name: &Text<'_>, columns: &[Column]) {
+/// Reports a name that is not one of a numeric column.
+pub(super) fn numeric(section: &Section<'_>, name: &Text<'_>, columns: &[Column]) {
     let ty = find(section, name, columns).map(|column| &column.ty);
     if ty.is_some_and(|ty| !matches!(ty, Type::Int | Type::Decimal { .. })) {
         let message = format!("column \"{}\" is not a number and has no sum", name.value);

@@ -10,6 +10,7 @@ mod connector;
 mod header;
 mod hub;
 mod keep;
+mod layout;
 mod library;
 mod limits;
 mod mode;

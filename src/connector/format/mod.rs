@@ -10,6 +10,7 @@ mod delimited;
 mod fixed;
 mod header;
 mod pages;
+mod records;
 mod threads;
 mod trailer;
 

@@ -1,5 +1,9 @@
 //! The contract of an entity: what its rows must look like. Checked once by [`crate::project`].
 
+mod layout;
+
+pub use layout::{Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sha2::{Digest, Sha256};
@@ -206,70 +210,4 @@ pub enum NumberForm {
     Plain,
     /// As ledgers print them: `1,234.50-`, `(1,234.50)`, `1,234.50`, `-1,234.50`.
     Ledger,
-}
-
-/// How the files of an entity are found and cut into rows.
-#[derive(Debug, Clone)]
-pub struct FileLayout {
-    /// A glob over file names.
-    pub matching: String,
-    /// How a file is cut into rows and cells.
-    pub format: FileFormat,
-    /// The character encoding; a UTF-8 byte order mark is always tolerated.
-    pub encoding: Encoding,
-    /// The control record at the end, if the layout has one.
-    pub trailer: Option<Trailer>,
-    /// The part of the name that orders files, as a regular expression: its groups are compared
-    /// one after the other, numbers as numbers. `None`: the whole name orders them.
-    pub order: Option<String>,
-    /// How long a file must have kept its size and time before it is taken.
-    pub settle: Duration,
-    /// The name of the marker that says a file is complete, with `{name}` for the file's.
-    pub done: Option<String>,
-}
-
-/// How a file is cut into rows and cells.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FileFormat {
-    /// Separated cells (`format = "csv"`).
-    Delimited {
-        /// One ASCII character.
-        delimiter: u8,
-        /// One ASCII character.
-        quote: u8,
-        /// Whether the first row names the columns.
-        header: bool,
-    },
-    /// Cells at fixed places (`format = "fixed"`).
-    Fixed,
-}
-
-/// A character encoding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// UTF-8; malformed bytes are a row error.
-    Utf8,
-    /// Windows-1252.
-    Windows1252,
-    /// UTF-16; little-endian unless a byte order mark says otherwise.
-    Utf16,
-}
-
-/// A control record at the end of a file, such as `T|{rows}|{sum:fte}`: literal text with
-/// fields for the number of data rows and for sums of columns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trailer {
-    /// The parts in order.
-    pub parts: Vec<TrailerPart>,
-}
-
-/// One part of a [`Trailer`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum TrailerPart {
-    /// Text that must stand there.
-    Literal(String),
-    /// The number of data rows, zero padding allowed.
-    Rows,
-    /// The sum of a numeric column over all rows, the quarantined ones included.
-    Sum(String),
 }
