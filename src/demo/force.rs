@@ -120,7 +120,7 @@ pub(super) const FORCES: [Force; 3] = [
 ];
 
 /// Cheshire's finances, in the numbers of the Oracle E-Business Suite that it shared with others.
-pub(super) const CHESHIRE: Force = Force {
+pub(super) static CHESHIRE: Force = Force {
     code: "cheshire",
     name: "Cheshire Constabulary",
     ons_code: "E23000006",
@@ -140,16 +140,11 @@ pub(super) const CHESHIRE: Force = Force {
 };
 
 /// The numbers of the Unit4 Business World that replaced it.
-pub(super) const CHESHIRE_SINCE: Numbers = Numbers {
-    supplier: ("2", 5),
-    order: ("7", 7),
-    invoice: ("9", 7),
-    payment: ("8", 7),
-    journal: ("5", 7),
-};
+pub(super) static CHESHIRE_SINCE: Numbers =
+    Numbers { supplier: ("2", 5), order: ("7", 7), invoice: ("9", 7), payment: ("8", 7), journal: ("5", 7) };
 
 /// The Home Office's finances, in the numbers of Adelphi.
-pub(super) const HOME_OFFICE: Force = Force {
+pub(super) static HOME_OFFICE: Force = Force {
     code: "home_office",
     name: "Home Office",
     // No force area; the government's register of organisations calls it D16.
@@ -170,7 +165,7 @@ pub(super) const HOME_OFFICE: Force = Force {
 };
 
 /// The numbers of Metis, which replaced it.
-pub(super) const HOME_OFFICE_SINCE: Numbers = Numbers {
+pub(super) static HOME_OFFICE_SINCE: Numbers = Numbers {
     supplier: ("30000", 9),
     order: ("PO", 8),
     invoice: ("30010", 9),

@@ -3,16 +3,19 @@
 //! the control records need, and plants bad rows.
 
 mod agresso;
+pub(super) mod air_approvals;
 mod carm;
 mod crown_dms;
 mod efinancials;
 mod files;
 mod itrent;
-mod oracle_ebs;
+pub(super) mod oracle_ebs;
+pub(super) mod proactis;
 mod row;
 mod sap_hcm;
 mod sqlite;
 mod store;
+pub(super) mod unit4;
 
 pub(super) use crate::demo::write::row::decimal_text;
 pub(super) use crate::demo::write::store::Received;
