@@ -13,5 +13,7 @@ select
         when not enabled then 'closed'
         when hold then 'held'
         else 'active'
-    end as status
+    end as status,
+    -- The extract does not say which supplier took over.
+    cast(null as text) as merged_into
 from raw.supplier
