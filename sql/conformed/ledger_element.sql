@@ -8,11 +8,11 @@ columns:
   parent: the heading it counts towards; empty at the top of the tree
   level: its depth in the tree, 1 at the top; empty where the ledger keeps no tree
   description: what the code stands for
-  is_open: whether the ledger still takes postings to it
+  is_open: whether the ledger still takes postings to it; empty where it does not say
   source: the ledger of this force that the row came from
 checks:
   unique: force, source, element, value
-  not_null: element, value, is_open
+  not_null: element, value
   accept parent: parent <> value      (warn)
 */
 select
