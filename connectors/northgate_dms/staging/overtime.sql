@@ -1,5 +1,5 @@
 /*
-One row per CARM compensation claim.
+One row per Northgate compensation claim.
 grain: claim_id
 */
 select

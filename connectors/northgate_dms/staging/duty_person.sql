@@ -1,5 +1,5 @@
 /*
-One row per spell in which a CARM collar number belonged to an employment.
+One row per spell in which a Northgate collar number belonged to an employment.
 grain: collar_no, held_from, employment_id
 */
 select
