@@ -12,7 +12,7 @@ columns:
   started_at: when it began, UTC
   ended_at: when it ended, UTC
   minutes: minutes that count
-  project: project or place to which the time is charged
+  charged_to: project, place or finance code to which the time is charged
   source: the duty source that holds the activity
 checks:
   unique: force, activity_id
@@ -47,7 +47,7 @@ activities as (
         activities.started_at,
         activities.ended_at,
         activities.minutes,
-        activities.project,
+        activities.charged_to,
         activities.source
     from staging.activity as activities
     left join day_starts as own on activities.force = own.force
@@ -83,7 +83,7 @@ select
     activities.started_at,
     activities.ended_at,
     activities.minutes,
-    activities.project,
+    activities.charged_to,
     activities.source
 from activities
 left join holders

@@ -21,5 +21,5 @@ select
         end,
         (to_unixtime(end_ts) - to_unixtime(start_ts)) / 60
     ) as minutes,
-    project_loc as project
+    project_loc as charged_to
 from raw.activity
