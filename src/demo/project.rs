@@ -46,8 +46,8 @@ impl From<&Council> for Body {
 /// The sources of a force: HR, finance and duty.
 pub(super) fn sources(force: &'static Force) -> [Source; 3] {
     let systems = match force.code {
-        "beds" => [("itrent", true), ("efinancials", true), ("carm", false)],
-        "cambs" => [("itrent", false), ("agresso", false), ("carm", true)],
+        "beds" => [("itrent", true), ("efinancials", true), ("northgate_dms", false)],
+        "cambs" => [("itrent", false), ("agresso", false), ("northgate_dms", true)],
         _ => [("sap_hcm", false), ("oracle_ebs", false), ("crown_dms", false)],
     };
     systems.map(|(system, database)| {

@@ -81,7 +81,7 @@ async fn control_records_balance() {
         let trailer = lines.pop().unwrap();
         (lines, trailer)
     };
-    let (bookings, trailer) = lines("beds/carm/DM_BOOKING_20260401.csv");
+    let (bookings, trailer) = lines("beds/northgate_dms/DM_BOOKING_20260401.csv");
     let meals: i64 = bookings.iter().filter_map(|l| l.split(',').nth(5)?.parse::<i64>().ok()).sum();
     assert_eq!(trailer, format!("T|{}|{meals}", bookings.len() - 1));
     let (shifts, trailer) = lines("herts/crown_dms/SHIFT_20260401.txt");
