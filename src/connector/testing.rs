@@ -121,6 +121,7 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         totals: Vec::new(),
         max_drop: 0.5,
         min_rows: 0,
+        optional: false,
     }
 }
 

@@ -53,6 +53,7 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
         totals: totals(&mut section, &columns),
         max_drop: section.share("max_drop").unwrap_or(0.5),
         min_rows: section.number("min_rows").unwrap_or(0).into(),
+        optional: section.bool("optional").unwrap_or(false),
         mode,
         table,
         file,

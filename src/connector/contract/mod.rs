@@ -34,6 +34,9 @@ pub struct Contract {
     pub max_drop: f64,
     /// A whole extract with fewer rows is refused.
     pub min_rows: u64,
+    /// Whether a source may be without the entity: without its table, or of a kind for which there
+    /// is no layout. What has been landed once is expected from then on.
+    pub optional: bool,
 }
 
 /// The key of rows that nothing but their place identifies: their file and their line.
