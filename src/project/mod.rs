@@ -346,7 +346,8 @@ pub struct Access {
     pub known_hosts: Option<PathBuf>,
     /// Whether and how a database's connection is encrypted.
     pub tls: TlsMode,
-    /// The certificate authority of a database's server, PEM, absolute; `None`: the system's.
+    /// The certificate authority of a database's server or a store, PEM, absolute; `None`: the
+    /// system's.
     pub ca: Option<PathBuf>,
     /// The longest time that reading one entity may take.
     pub timeout: Duration,

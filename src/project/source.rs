@@ -124,8 +124,13 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
         Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => None,
     });
     let is_sftp = matches!(address, Some(Address::Sftp(_)));
-    for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key)) {
-        if address.is_some() && server.is_none() && !(is_sftp && key == "password") {
+    let elsewhere = match address {
+        Some(Address::Sftp(_)) => "password",
+        Some(Address::Store(_)) => "ca",
+        _ => "",
+    };
+    for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key) && *key != elsewhere) {
+        if address.is_some() && server.is_none() {
             section.problem(section.place(key), format!("\"{key}\" is for databases on a server"), ());
         }
     }

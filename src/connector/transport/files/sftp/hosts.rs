@@ -46,10 +46,13 @@ impl Hosts {
     /// The kinds of keys to ask for, those that are known first: a server with several keys then
     /// shows the one by which it is known. Signatures with SHA-1 are not asked for.
     pub(super) fn algorithms(&self) -> Vec<Algorithm> {
+        let is_rsa = |kind: &Algorithm| matches!(kind, Algorithm::Rsa { .. });
         let is_known = |wanted: &Algorithm| {
-            self.keys.iter().any(|key| key.algorithm() == *wanted || (key.algorithm().is_rsa() && wanted.is_rsa()))
+            let mut known = self.keys.iter().map(PublicKey::algorithm);
+            known.any(|known| known == *wanted || (is_rsa(&known) && is_rsa(wanted)))
         };
-        let secure = Preferred::DEFAULT.key.iter().filter(|kind| !matches!(kind, Algorithm::Rsa { hash: None }));
+        let secure =
+            Preferred::DEFAULT.key.iter().filter(|kind| !matches!(kind, Algorithm::Rsa { hash: None }));
         let (known, others): (Vec<_>, Vec<_>) = secure.cloned().partition(is_known);
         [known, others].concat()
     }
@@ -60,7 +63,9 @@ impl Hosts {
         let seen = format!("{} {}", key.algorithm(), key.fingerprint(HashAlg::Sha256));
         let file = file.display();
         let is_revoked = key.to_openssh().is_ok_and(|line| {
-            line.split_whitespace().nth(1).is_some_and(|base64| self.revoked.iter().any(|word| word == base64))
+            line.split_whitespace()
+                .nth(1)
+                .is_some_and(|base64| self.revoked.iter().any(|word| word == base64))
         });
         if is_revoked {
             return Err(Error::source(format!("the server at {server} shows a revoked host key, {seen}"))
@@ -75,7 +80,9 @@ impl Hosts {
         );
         Err(match self.keys.is_empty() {
             true => Error::source(format!("the host key of the server at {server} is not known: {seen}")),
-            false => Error::source(format!("the server at {server} shows another host key than before: {seen}")),
+            false => {
+                Error::source(format!("the server at {server} shows another host key than before: {seen}"))
+            }
         }
         .hint(ask))
     }

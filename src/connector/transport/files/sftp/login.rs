@@ -73,7 +73,10 @@ pub(super) async fn enter(source: &Source, remote: &Remote) -> Result<Connection
 }
 
 /// What runs SFTP over a connection.
-pub(super) async fn subsystem(connection: &Connection, remote: &Remote) -> Result<ChannelStream<client::Msg>> {
+pub(super) async fn subsystem(
+    connection: &Connection,
+    remote: &Remote,
+) -> Result<ChannelStream<client::Msg>> {
     let asked = async {
         let channel = connection.channel_open_session().await?;
         channel.request_subsystem(true, "sftp").await?;
@@ -113,7 +116,11 @@ async fn identify(connection: &mut Connection, source: &Source, remote: &Remote)
     )))
 }
 
-async fn with_key(connection: &mut Connection, remote: &Remote, key: PrivateKey) -> russh::Result<AuthResult> {
+async fn with_key(
+    connection: &mut Connection,
+    remote: &Remote,
+    key: PrivateKey,
+) -> Result<AuthResult, russh::Error> {
     let hash = match key.algorithm().is_rsa() {
         // A server that does not say what it knows is expected to know what everybody does.
         true => connection.best_supported_rsa_hash().await?.unwrap_or(Some(HashAlg::Sha256)),
@@ -124,7 +131,11 @@ async fn with_key(connection: &mut Connection, remote: &Remote, key: PrivateKey)
 }
 
 /// Many servers take a password only as the answer to a question.
-async fn with_password(connection: &mut Connection, remote: &Remote, password: &str) -> russh::Result<AuthResult> {
+async fn with_password(
+    connection: &mut Connection,
+    remote: &Remote,
+    password: &str,
+) -> Result<AuthResult, russh::Error> {
     let answered = connection.authenticate_password(&remote.user, password).await?;
     let AuthResult::Failure { remaining_methods, .. } = &answered else { return Ok(answered) };
     let asks = remaining_methods.contains(&MethodKind::KeyboardInteractive);

@@ -103,9 +103,8 @@ impl Sftp {
             }
             // The library replaces what is not UTF-8, and nothing could be opened by such a name.
             if name.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(
-                    Error::contract(format!("the name of file {name:?} is not UTF-8")).hint("rename the file")
-                );
+                return Err(Error::contract(format!("the name of file {name:?} is not UTF-8"))
+                    .hint("rename the file"));
             }
             match self.behind(&name, metadata).await {
                 Ok(Behind::File(file)) => found.push(file),
@@ -113,8 +112,10 @@ impl Sftp {
                 // Whoever may write there could otherwise have the hub read whatever the user can
                 // read, and land it as this force's.
                 Ok(Behind::Outside) => {
-                    return Err(Error::source(format!("file {name:?} is a link that leads out of the folder"))
-                        .hint("put the file itself there"));
+                    return Err(Error::source(format!(
+                        "file {name:?} is a link that leads out of the folder"
+                    ))
+                    .hint("put the file itself there"));
                 }
                 // It has gone since the folder was read.
                 Err(cause) if is_missing(&cause) => {}
@@ -129,8 +130,7 @@ impl Sftp {
     /// The bytes of a file. What is open is compared with what was listed, and so is what its name
     /// leads to by now.
     pub(super) async fn read(&self, file: &Listed) -> Result<Bytes> {
-        let (same, opened) =
-            tokio::join!(self.is_as_listed(file), self.session.open(self.path(&file.name)));
+        let (same, opened) = tokio::join!(self.is_as_listed(file), self.session.open(self.path(&file.name)));
         if !same? {
             return Err(changed());
         }
@@ -218,7 +218,9 @@ fn unreadable(folder: &str, cause: Cause) -> Error {
         Cause::Status(status) if status.status_code == StatusCode::PermissionDenied => {
             format!("the user of the address needs the right to list and read '{folder}'")
         }
-        Cause::Status(_) => format!("see whether the server has '{folder}'; the path begins at its root, or with /~/ at the user's home"),
+        Cause::Status(_) => format!(
+            "see whether the server has '{folder}'; the path begins at its root, or with /~/ at the user's home"
+        ),
         _ => "the connection was lost".into(),
     };
     Error::source("the folder could not be read").hint(hint).because(cause)
