@@ -6,7 +6,7 @@ use crate::connector::transport::conformance::servers::PASSWORD;
 use crate::connector::transport::conformance::{Bench, open, proxied, quoted, read, try_read};
 use crate::connector::{self, Session, Span, lowered};
 use crate::error::{self, Error};
-use crate::project::{Address, Secret, Source};
+use crate::project::{Secret, Source};
 use chrono_tz::Tz;
 use std::time::{Duration, Instant};
 
