@@ -22,6 +22,7 @@ mod problem;
 mod reader;
 mod reference;
 mod secret;
+mod sftp;
 mod source;
 mod tables;
 
@@ -286,6 +287,8 @@ pub enum Address {
     /// A folder in an object store: `s3://bucket/path`, `az://container/path`, `gs://bucket/path`,
     /// `https://host/path` (WebDAV).
     Store(Url),
+    /// `sftp://user@host:port/folder`.
+    Sftp(Remote),
 }
 
 impl Address {
@@ -293,7 +296,7 @@ impl Address {
     pub fn is_database(&self) -> bool {
         match self {
             Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) => true,
-            Address::Folder(_) | Address::Store(_) => false,
+            Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => false,
         }
     }
 
@@ -316,14 +319,35 @@ pub struct Server {
     pub database: String,
 }
 
+/// A folder on a server that speaks SFTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who reads; an account that may only read.
+    pub user: String,
+    /// The folder: from the server's root, or without a slash at its beginning from the user's home.
+    pub folder: String,
+}
+
 /// How a source is entered, and how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The password of a database's user.
+    /// The password of the user of a database or an SFTP server.
     pub password: Option<Secret>,
+    /// The private key of the user of an SFTP server.
+    pub key: Option<Secret>,
+    /// What the private key is encrypted with.
+    pub passphrase: Option<Secret>,
+    /// The host keys that SFTP servers may show, in the format of OpenSSH, absolute; always given for
+    /// such a source.
+    pub known_hosts: Option<PathBuf>,
     /// Whether and how a database's connection is encrypted.
     pub tls: TlsMode,
-    /// The certificate authority of a database's server, PEM, absolute; `None`: the system's.
+    /// The certificate authority of a database's server or a store, PEM, absolute; `None`: the
+    /// system's.
     pub ca: Option<PathBuf>,
     /// The longest time that reading one entity may take.
     pub timeout: Duration,
@@ -339,6 +363,9 @@ impl Default for Access {
     fn default() -> Self {
         Self {
             password: None,
+            key: None,
+            passphrase: None,
+            known_hosts: None,
             tls: TlsMode::Off,
             ca: None,
             timeout: source::TIMEOUT,

@@ -89,7 +89,9 @@ fn hide_in(table: &DeTable<'_>, shown: &mut [u8]) {
             .iter()
             .any(|word| name.contains(word));
         // An address may carry `user:password@`.
-        let secret = |text: &str| named || (text.contains("://") && text.contains('@'));
+        let secret = |text: &str| {
+            named || (text.contains("://") && text.contains('@')) || text.contains("PRIVATE KEY-----")
+        };
         let span = value.span();
         let hidden = match value.get_ref() {
             DeValue::Table(table) => {

@@ -1,7 +1,7 @@
 //! `[sources.<name>]` of `muster.toml`: one system at one force, with an address.
 
 use super::reader::{SLUG, Section, Text, Value, is_slug};
-use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, secret};
+use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, secret, sftp};
 use crate::connector::contract::Contract;
 use crate::error::known;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ fn named<'a, T>(section: &mut Section<'a>, key: &'static str, all: &BTreeMap<Str
 }
 
 fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {
-    const PLANNED: [&str; 2] = ["odbc", "sftp"];
+    const PLANNED: [&str; 1] = ["odbc"];
     // The rest of an address may hold a password; only its scheme is ever shown.
     let (scheme, rest) = text.value.split_once(':').unwrap_or((text.value, ""));
     let path = dir.join(rest.strip_prefix("//").unwrap_or(rest));
@@ -70,6 +70,7 @@ fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address
         "file" => Some(Address::Folder(path)),
         "postgres" | "postgresql" => server(section, text, 5432).map(Address::Postgres),
         "mysql" | "mariadb" => server(section, text, 3306).map(Address::Mysql),
+        "sftp" => sftp::address(section, text).map(Address::Sftp),
         "s3" | "az" | "gs" | "http" | "https" => match Url::parse(text.value) {
             Ok(url) if !url.username().is_empty() || url.password().is_some() => problem(
                 "the address holds a user or a password".into(),
@@ -96,16 +97,22 @@ pub(super) fn server(section: &Section<'_>, text: &Text<'_>, port: u16) -> Optio
     if url.password().is_some() {
         return problem("the address holds a password", "secrets are references: password = { env = \"…\" }");
     }
-    let decoded = |text: &str| {
-        percent_encoding::percent_decode_str(text).decode_utf8().map(|text| text.into_owned()).ok()
-    };
     let user = decoded(url.username()).filter(|user| !user.is_empty());
     let database = decoded(url.path().trim_start_matches('/')).filter(|name| !name.is_empty());
     let (Some(host), Some(user), Some(database)) = (url.host_str(), user, database) else {
         return problem("the address needs a user, a host and a database", example);
     };
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_string();
-    Some(Server { host, port: url.port().unwrap_or(port), user, database })
+    Some(Server { host: unbracketed(host), port: url.port().unwrap_or(port), user, database })
+}
+
+/// A part of an address without its percent signs.
+pub(super) fn decoded(text: &str) -> Option<String> {
+    percent_encoding::percent_decode_str(text).decode_utf8().map(|text| text.into_owned()).ok()
+}
+
+/// A host as one connects to it: addresses of version 6 stand in brackets.
+pub(super) fn unbracketed(host: &str) -> String {
+    host.trim_start_matches('[').trim_end_matches(']').to_string()
 }
 
 fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> Access {
@@ -114,15 +121,29 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
     let ca = file(dir, section, "ca");
     let server = address.and_then(|address| match address {
         Address::Postgres(server) | Address::Mysql(server) => Some(server),
-        Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) => None,
+        Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => None,
     });
-    for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key)) {
+    let is_sftp = matches!(address, Some(Address::Sftp(_)));
+    let elsewhere = match address {
+        Some(Address::Sftp(_)) => "password",
+        Some(Address::Store(_)) => "ca",
+        _ => "",
+    };
+    for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key) && *key != elsewhere) {
         if address.is_some() && server.is_none() {
             section.problem(section.place(key), format!("\"{key}\" is for databases on a server"), ());
         }
     }
+    let sftp::Login { key, passphrase, known_hosts } = match is_sftp {
+        true => sftp::login(dir, section),
+        // Not asked for, so that they are reported as unknown.
+        false => sftp::Login::default(),
+    };
     Access {
         password,
+        key,
+        passphrase,
+        known_hosts,
         tls: tls.unwrap_or_else(|| TlsMode::default_for(server.map_or("", |server| &server.host))),
         ca,
         timeout: section.duration("timeout").unwrap_or(TIMEOUT),

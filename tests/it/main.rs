@@ -35,6 +35,7 @@ mod pull;
 mod pulled;
 mod release;
 mod schedule;
+mod sftp;
 mod slt;
 mod state;
 mod store;
@@ -48,5 +49,10 @@ mod upkeep;
 #[allow(dead_code, reason = "the suite needs more of them")]
 #[path = "../../src/connector/transport/conformance/servers.rs"]
 mod servers;
+
+/// Private servers of files, shared in the same way.
+#[allow(dead_code, reason = "the suite needs more of them")]
+#[path = "../../src/connector/transport/conformance/keepers.rs"]
+mod keepers;
 
 use muster::project;

@@ -45,6 +45,7 @@ pub(super) async fn open(source: &Source) -> Result<Session> {
         Address::Postgres(server) => postgres::open(source, server).await.map(Session::Postgres),
         Address::Mysql(server) => mysql::open(source, server).await.map(Session::Mysql),
         Address::Folder(folder) => files::open_folder(source, folder).map(Session::Files),
+        Address::Sftp(remote) => files::open_sftp(source, remote).await.map(Session::Files),
         Address::Store(url) => files::open_store(source, url).map(Session::Files),
     }
 }
