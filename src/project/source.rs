@@ -1,7 +1,7 @@
 //! `[sources.<name>]` of `muster.toml`: one system at one force, with an address.
 
 use super::reader::{SLUG, Section, Text, Value, is_slug};
-use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, secret};
+use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, odbc, secret};
 use crate::connector::contract::Contract;
 use crate::error::known;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub(super) fn check(
     let force = named(&mut section, "force", forces);
     let system = named(&mut section, "system", systems);
     let address = section.required("address", "\"file:drop\"");
-    let address = address.and_then(|address| self::address(dir, &section, &address));
+    let address = address.and_then(|address| self::address(dir, &mut section, &address));
     let access = access(dir, &mut section, address.as_ref());
     if let (Some(system), Some(address)) = (system.and_then(|name| systems.get(name)), &address) {
         reachable(&section, system, address);
@@ -55,10 +55,13 @@ fn named<'a, T>(section: &mut Section<'a>, key: &'static str, all: &BTreeMap<Str
     Some(text.value)
 }
 
-fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {
-    const PLANNED: [&str; 2] = ["odbc", "sftp"];
+fn address(dir: &Path, section: &mut Section<'_>, text: &Text<'_>) -> Option<Address> {
+    const PLANNED: [&str; 1] = ["sftp"];
     // The rest of an address may hold a password; only its scheme is ever shown.
     let (scheme, rest) = text.value.split_once(':').unwrap_or((text.value, ""));
+    if scheme == "odbc" {
+        return odbc::address(section, text, rest);
+    }
     let path = dir.join(rest.strip_prefix("//").unwrap_or(rest));
     let problem = |message: String, hint: &str| {
         section.problem(text.span.clone(), message, hint);
@@ -114,10 +117,12 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
     let ca = file(dir, section, "ca");
     let server = address.and_then(|address| match address {
         Address::Postgres(server) | Address::Mysql(server) => Some(server),
-        Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) => None,
+        Address::Sqlite(_) | Address::Odbc(_) | Address::Folder(_) | Address::Store(_) => None,
     });
     for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key)) {
-        if address.is_some() && server.is_none() {
+        // A driver has ways of its own to encrypt, which its attributes name.
+        let is_driver = key == "password" && matches!(address, Some(Address::Odbc(_)));
+        if address.is_some() && server.is_none() && !is_driver {
             section.problem(section.place(key), format!("\"{key}\" is for databases on a server"), ());
         }
     }

@@ -89,9 +89,9 @@ impl Chunk {
 
     /// Hands every row to `take`: its number, how it was received, why it is ragged and its cells.
     /// `false` as soon as one was not wanted.
-    pub(super) fn each<E>(
-        &self,
-        mut take: impl FnMut(i64, &[u8], Option<&str>, &dyn Fn(usize) -> Cell<'_>) -> Result<bool, E>,
+    pub(super) fn each<'c, E>(
+        &'c self,
+        mut take: impl FnMut(i64, &[u8], Option<&str>, &dyn Fn(usize) -> Cell<'c>) -> Result<bool, E>,
     ) -> Result<bool, E> {
         let mut start = 0;
         for (at, row) in self.rows.iter().enumerate() {

@@ -45,7 +45,7 @@ pub(super) fn read(
             Walk::new(contract, xml, &mut send)?.run(window)
         });
         // Chunks that were sent before an error are rows of a file that is refused.
-        let checked = check(records, &chunks, contract);
+        let checked = check(records, &chunks);
         drop(chunks);
         let walked = walking.join().map_err(|_| Error::internal("the parser of a document stopped"))?;
         match (walked.map_err(placed)?, checked?) {
@@ -56,11 +56,7 @@ pub(super) fn read(
 }
 
 /// Checks all rows; `None` when nobody listened to the end.
-fn check<'e>(
-    mut records: Records<'e>,
-    chunks: &Receiver<Chunk>,
-    contract: &Contract,
-) -> Result<Option<Records<'e>>> {
+fn check<'e>(mut records: Records<'e>, chunks: &Receiver<Chunk>) -> Result<Option<Records<'e>>> {
     for chunk in chunks {
         let goes_on = chunk.each(|row, raw, ragged, cell| match ragged {
             None => records.push(row, Received::Line(raw), cell),

@@ -193,7 +193,7 @@ pub(super) async fn a_wrong_password_is_told_and_not_shown(bench: &Bench) {
 
 pub(super) async fn tables_that_may_not_be_read(bench: &Bench) {
     bench.execute("drop table if exists \"E\"; create table \"E\" (id int)").await;
-    let (revoke, grant) = match bench {
+    let (revoke, grant) = match bench.base() {
         Bench::Mariadb(_) => (
             "revoke select on source.* from reader; grant select on source.\"F\" to reader",
             "grant select on source.* to reader; revoke select on source.\"F\" from reader",
@@ -259,11 +259,19 @@ pub(super) async fn a_slow_table_is_given_up_on(bench: &Bench) {
 /// Passes bytes on to the server of `source`, and stops after some: with an end, or in silence.
 async fn proxied(source: &Source, bytes: usize, is_cut: bool) -> Source {
     let mut source = source.clone();
-    let (Address::Postgres(server) | Address::Mysql(server)) = &mut source.address else {
-        panic!("a server")
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ours = listener.local_addr().unwrap().port();
+    let port = match &mut source.address {
+        Address::Postgres(server) | Address::Mysql(server) => std::mem::replace(&mut server.port, ours),
+        Address::Odbc(odbc) => {
+            let (before, behind) = odbc.attributes.split_once("Port=").unwrap();
+            let (port, behind) = behind.split_once(';').unwrap();
+            let port: u16 = port.parse().unwrap();
+            odbc.attributes = format!("{before}Port={ours};{behind}");
+            port
+        }
+        _ => panic!("a server"),
     };
-    let (listener, port) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), server.port);
-    server.port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             tokio::spawn(pass(client, TcpStream::connect(("127.0.0.1", port)).await.unwrap(), bytes, is_cut));

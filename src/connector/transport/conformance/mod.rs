@@ -3,6 +3,8 @@
 mod cases;
 mod database;
 mod mariadb;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod postgres;
 mod servers;
 
@@ -76,6 +78,9 @@ enum Bench {
     Files(TempDir),
     Postgres(Running),
     Mariadb(Running),
+    /// One of the databases, through a driver.
+    #[cfg(feature = "odbc")]
+    Odbc(Box<Bench>),
 }
 
 #[tokio::test]
@@ -127,12 +132,21 @@ impl Bench {
         Bench::Files(tempfile::tempdir().unwrap())
     }
 
+    /// What it is, however it is reached.
+    fn base(&self) -> &Self {
+        match self {
+            #[cfg(feature = "odbc")]
+            Bench::Odbc(base) => base,
+            base => base,
+        }
+    }
+
     fn is_server(&self) -> bool {
-        matches!(self, Bench::Postgres(_) | Bench::Mariadb(_))
+        matches!(self.base(), Bench::Postgres(_) | Bench::Mariadb(_))
     }
 
     fn is_database(&self) -> bool {
-        self.is_server() || matches!(self, Bench::Sqlite(_))
+        self.is_server() || matches!(self.base(), Bench::Sqlite(_))
     }
 
     /// What a source is that holds what was offered last.
@@ -142,6 +156,8 @@ impl Bench {
             Bench::Files(folder) => local(Address::Folder(folder.path().into())),
             Bench::Postgres(server) => server.source(Address::Postgres),
             Bench::Mariadb(server) => server.source(Address::Mysql),
+            #[cfg(feature = "odbc")]
+            Bench::Odbc(base) => odbc::source(base),
         }
     }
 
@@ -174,7 +190,7 @@ impl Bench {
     /// A source with that many rows: a number from 0, 0.25, and 300 letters (in files 30).
     async fn offer_many(&self, rows: u32) -> Source {
         let name = "x".repeat(if self.is_database() { 300 } else { 30 });
-        let script = match self {
+        let script = match self.base() {
             Bench::Files(folder) => {
                 let mut file =
                     std::io::BufWriter::new(std::fs::File::create(folder.path().join("E_1.csv")).unwrap());
@@ -193,7 +209,7 @@ impl Bench {
                 "create table \"E\" (\"ID\" int8, \"AMOUNT\" numeric(18, 2), \"NAME\" text);
                 insert into \"E\" select n, 0.25, '{name}' from generate_series(0, {rows} - 1) n"
             ),
-            Bench::Mariadb(_) => format!(
+            _ => format!(
                 "create table \"E\" (\"ID\" bigint, \"AMOUNT\" decimal(18, 2), \"NAME\" varchar(300));
                 insert into \"E\" select seq, 0.25, '{name}' from seq_0_to_{}",
                 rows - 1
@@ -205,7 +221,7 @@ impl Bench {
 
     /// Runs a script at the database; gives the first column of all its answers.
     async fn execute(&self, script: &str) -> Vec<String> {
-        match self {
+        match self.base() {
             Bench::Sqlite(folder) => {
                 let options = SqliteConnectOptions::new()
                     .filename(folder.path().join("source.db"))
@@ -218,16 +234,21 @@ impl Bench {
             }
             Bench::Postgres(server) => servers::at_postgres(server, script).await,
             Bench::Mariadb(server) => servers::at_mariadb(server, script).await,
-            Bench::Files(_) => panic!("files run no scripts"),
+            _ => panic!("files run no scripts"),
         }
     }
 
     /// The first of three texts for SQLite, the second for PostgreSQL, the third for MariaDB.
     fn choose<'a>(&self, texts: [&'a str; 3]) -> &'a str {
         match self {
-            Bench::Sqlite(_) | Bench::Files(_) => texts[0],
-            Bench::Postgres(_) => texts[1],
-            Bench::Mariadb(_) => texts[2],
+            // Through a driver, columns have the types that they declare.
+            #[cfg(feature = "odbc")]
+            Bench::Odbc(base) if matches!(**base, Bench::Sqlite(_)) => texts[1],
+            bench => match bench.base() {
+                Bench::Postgres(_) => texts[1],
+                Bench::Mariadb(_) => texts[2],
+                _ => texts[0],
+            },
         }
     }
 }
