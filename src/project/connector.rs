@@ -4,7 +4,7 @@ use super::System;
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::{column, layout, mode};
-use crate::connector::contract::{Column, Contract, FileFormat, LINE_KEY, Mode, Place, Type};
+use crate::connector::contract::{Column, Contract, FileFormat, LINE_KEY, Mode, Place, Type, XmlLayout};
 use crate::error::known;
 
 /// The system that `doc` describes; what is wrong with it is in `found`.
@@ -43,7 +43,7 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
     }
     let mut file = section.section("file");
     let format = file.as_mut().and_then(layout::format);
-    let columns = columns(entity.value, &mut section, format == Some(FileFormat::Fixed));
+    let columns = columns(entity.value, &mut section, format.as_ref());
     let file = file.and_then(|file| layout::layout(file, format, &columns));
     let mode = mode::check(&mut section, &columns, table.is_some());
     let contract = Contract {
@@ -63,12 +63,16 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
     contract
 }
 
-fn columns(entity: &str, section: &mut Section<'_>, fixed: bool) -> Vec<Column> {
+fn columns(entity: &str, section: &mut Section<'_>, format: Option<&FileFormat>) -> Vec<Column> {
     let mut next = 1;
     let mut columns = Vec::new();
     for (name, mut section) in section.sections("columns", "column") {
-        let place = place(&mut section, fixed, &mut next);
-        columns.push(Column { place, ..column::check(&name, &mut section) });
+        let place = place(&mut section, format == Some(&FileFormat::Fixed), &mut next);
+        let column = Column { place, ..column::check(&name, &mut section) };
+        if let Some(FileFormat::Xml(layout)) = format {
+            paths(&section, layout, &column);
+        }
+        columns.push(column);
         section.finish();
     }
     if columns.is_empty() {
@@ -78,6 +82,16 @@ fn columns(entity: &str, section: &mut Section<'_>, fixed: bool) -> Vec<Column> 
         );
     }
     columns
+}
+
+/// Reports names in the source that are no paths of the layout.
+fn paths(section: &Section<'_>, layout: &XmlLayout, column: &Column) {
+    for from in &column.from {
+        if let Err(problem) = layout.column(from) {
+            let hint = "for example from = \"Name/First\", \"@id\" or \"../@batch\"";
+            section.problem(section.place("from"), problem, hint);
+        }
+    }
 }
 
 /// The place of a column in a fixed-width record; `next` is the first free character.

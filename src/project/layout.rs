@@ -1,9 +1,10 @@
 //! `[entities.<entity>.file]`: how the files of an entity are found and cut into rows.
 
 use super::connector::numeric;
-use super::reader::{Section, Text};
-use crate::connector::contract::{Column, Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+use super::reader::{Section, Text, Value};
+use crate::connector::contract::{Column, Encoding, FileFormat, FileLayout, Trailer, TrailerPart, XmlLayout};
 use crate::error::known;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a file must have kept its size and time, unless its layout says otherwise: longer
@@ -20,9 +21,36 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
             header: section.bool("header").unwrap_or(true),
         }),
         "fixed" => Some(FileFormat::Fixed),
+        "xml" => xml(section).map(FileFormat::Xml),
         other => {
-            let hint = known("formats", other, ["csv", "fixed"]);
+            let hint = known("formats", other, ["csv", "fixed", "xml"]);
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
+            None
+        }
+    }
+}
+
+fn xml(section: &mut Section<'_>) -> Option<XmlLayout> {
+    let mut namespaces = BTreeMap::new();
+    if let Some(mut declared) = section.section("namespaces") {
+        for (prefix, value) in declared.all("the name of a namespace") {
+            match value {
+                Value::Text(name) => {
+                    drop(namespaces.insert(prefix.value.to_string(), name.value.to_string()))
+                }
+                Value::Table(table) => table.wrong(
+                    format!("the namespace \"{}\" is a table", prefix.value),
+                    "for example w = \"urn:example:workers\"",
+                ),
+            }
+        }
+    }
+    let join = section.text("join").map(|text| text.value.to_string());
+    let rows = section.required("rows", "\"/Extract/Worker\"")?;
+    match XmlLayout::new(rows.value, join, namespaces) {
+        Ok(layout) => Some(layout),
+        Err(problem) => {
+            section.problem(rows.span, problem, "for example rows = \"/Extract/Worker\"");
             None
         }
     }
@@ -61,6 +89,10 @@ pub(super) fn layout(
     }
     let encoding = encoding(&mut section);
     let trailer = section.text("trailer").and_then(|text| trailer(&section, &text, columns));
+    if trailer.is_some() && matches!(format, Some(FileFormat::Xml(_))) {
+        let hint = "a document that is cut is refused in any case";
+        section.problem(section.place("trailer"), "\"xml\" has no trailer", hint);
+    }
     let order = section.text("order").map(|text| order(&section, &text));
     let settle = section.duration("settle").unwrap_or(SETTLE);
     let done = section.text("done").map(|text| done(&section, &text));

@@ -15,6 +15,7 @@ mod library;
 mod limits;
 mod mode;
 mod models;
+mod odbc;
 mod pattern;
 mod pipeline;
 mod plan;
@@ -28,6 +29,7 @@ mod tables;
 
 pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
 pub use limits::Limits;
+pub use odbc::{Odbc, Product};
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
@@ -282,6 +284,8 @@ pub enum Address {
     Postgres(Server),
     /// `mysql://user@host:port/database`: MySQL or MariaDB.
     Mysql(Server),
+    /// `odbc:Driver=…;Server=…` or `odbc:NAME`: a database behind a driver of the machine.
+    Odbc(Odbc),
     /// `file:path`: a local folder, absolute.
     Folder(PathBuf),
     /// A folder in an object store: `s3://bucket/path`, `az://container/path`, `gs://bucket/path`,
@@ -295,7 +299,7 @@ impl Address {
     /// Whether the source offers tables; otherwise it offers files.
     pub fn is_database(&self) -> bool {
         match self {
-            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) => true,
+            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => true,
             Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => false,
         }
     }

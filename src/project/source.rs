@@ -1,7 +1,7 @@
 //! `[sources.<name>]` of `muster.toml`: one system at one force, with an address.
 
 use super::reader::{SLUG, Section, Text, Value, is_slug};
-use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, secret, sftp};
+use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, odbc, secret, sftp};
 use crate::connector::contract::Contract;
 use crate::error::known;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub(super) fn check(
     let force = named(&mut section, "force", forces);
     let system = named(&mut section, "system", systems);
     let address = section.required("address", "\"file:drop\"");
-    let address = address.and_then(|address| self::address(dir, &section, &address));
+    let address = address.and_then(|address| self::address(dir, &mut section, &address));
     let access = access(dir, &mut section, address.as_ref());
     if let (Some(system), Some(address)) = (system.and_then(|name| systems.get(name)), &address) {
         reachable(&section, system, address);
@@ -55,10 +55,12 @@ fn named<'a, T>(section: &mut Section<'a>, key: &'static str, all: &BTreeMap<Str
     Some(text.value)
 }
 
-fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address> {
-    const PLANNED: [&str; 1] = ["odbc"];
+fn address(dir: &Path, section: &mut Section<'_>, text: &Text<'_>) -> Option<Address> {
     // The rest of an address may hold a password; only its scheme is ever shown.
     let (scheme, rest) = text.value.split_once(':').unwrap_or((text.value, ""));
+    if scheme == "odbc" {
+        return odbc::address(section, text, rest);
+    }
     let path = dir.join(rest.strip_prefix("//").unwrap_or(rest));
     let problem = |message: String, hint: &str| {
         section.problem(text.span.clone(), message, hint);
@@ -79,9 +81,6 @@ fn address(dir: &Path, section: &Section<'_>, text: &Text<'_>) -> Option<Address
             Ok(url) if url.host_str().is_some() => Some(Address::Store(url)),
             _ => problem(format!("\"{scheme}:\" needs a place"), "for example \"s3://bucket/folder\""),
         },
-        scheme if PLANNED.contains(&scheme) => {
-            problem(format!("a source at \"{scheme}:\" is not available in this build yet"), EXAMPLE)
-        }
         _ => problem("not an address of a source".into(), EXAMPLE),
     }
 }
@@ -121,11 +120,16 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
     let ca = file(dir, section, "ca");
     let server = address.and_then(|address| match address {
         Address::Postgres(server) | Address::Mysql(server) => Some(server),
-        Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => None,
+        Address::Sqlite(_)
+        | Address::Odbc(_)
+        | Address::Folder(_)
+        | Address::Store(_)
+        | Address::Sftp(_) => None,
     });
     let is_sftp = matches!(address, Some(Address::Sftp(_)));
+    // A driver has ways of its own to encrypt, which its attributes name.
     let elsewhere = match address {
-        Some(Address::Sftp(_)) => "password",
+        Some(Address::Sftp(_) | Address::Odbc(_)) => "password",
         Some(Address::Store(_)) => "ca",
         _ => "",
     };

@@ -1,5 +1,6 @@
 //! How the files of an entity are found and cut into rows.
 
+use super::xml::XmlLayout;
 use std::time::Duration;
 
 /// How the files of an entity are found and cut into rows.
@@ -36,6 +37,8 @@ pub enum FileFormat {
     },
     /// Cells at fixed places (`format = "fixed"`).
     Fixed,
+    /// Elements (`format = "xml"`).
+    Xml(XmlLayout),
 }
 
 /// A character encoding.

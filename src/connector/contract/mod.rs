@@ -1,8 +1,10 @@
 //! The contract of an entity: what its rows must look like. Checked once by [`crate::project`].
 
 mod layout;
+mod xml;
 
 pub use layout::{Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+pub use xml::{XmlLayout, XmlName, XmlPath};
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};

@@ -38,6 +38,14 @@ impl Text {
         Ok((Self { file: file.take(end - start), decoder, received: Vec::new() }, control))
     }
 
+    /// All of a file that follows its byte order mark, which ends at `start`.
+    pub(super) fn whole(path: &Path, encoding: &'static encoding_rs::Encoding, start: u64) -> Result<Self> {
+        let mut file = File::open(path).map_err(unreadable)?;
+        file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
+        Ok(Self { file: file.take(u64::MAX), decoder, received: Vec::new() })
+    }
+
     /// Appends text for about so many bytes of the file; `false` when there is no more.
     pub(super) fn read(&mut self, bytes: usize, into: &mut Vec<u8>) -> Result<bool> {
         let Some(decoder) = &mut self.decoder else {

@@ -13,6 +13,7 @@ mod pages;
 mod records;
 mod threads;
 mod trailer;
+mod xml;
 
 use crate::connector::contract::{Contract, FileFormat, FileLayout};
 use crate::connector::rows::{Book, Sheet};
@@ -63,6 +64,9 @@ pub(crate) fn read_blocks(
     block_bytes: usize,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
+    if let FileFormat::Xml(xml) = &layout.format {
+        return xml::read(contract, (layout, xml), file, at, emit);
+    }
     let (text, control) = Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?;
     let mut book = Book::new(contract, at, Some(file.name.clone()), &control)?;
     let is_padded = layout.format == FileFormat::Fixed;

@@ -30,6 +30,12 @@ impl<'a> Records<'a> {
         Ok(self.rows.full_batch()?.is_none_or(&mut *self.emit))
     }
 
+    /// Takes in a row whose cells cannot be told apart, and why.
+    pub(super) fn push_ragged(&mut self, row: i64, received: Received<'_>, why: &str) -> Result<bool> {
+        self.rows.push_ragged(row, received, why)?;
+        Ok(self.rows.full_batch()?.is_none_or(&mut *self.emit))
+    }
+
     /// Hands the last rows on. `None` when nobody listened to the end.
     pub(super) fn finish(mut self) -> Result<Option<Totals>> {
         while let Some(batch) = self.rows.last_batch()? {

@@ -3,6 +3,8 @@
 mod asked;
 mod files;
 mod mysql;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod postgres;
 mod received;
 mod server;
@@ -35,6 +37,8 @@ pub(super) enum Session {
     Sqlite(sqlite::Session),
     Postgres(postgres::Session),
     Mysql(mysql::Session),
+    #[cfg(feature = "odbc")]
+    Odbc(odbc::Session),
     Files(files::Session),
 }
 
@@ -44,6 +48,10 @@ pub(super) async fn open(source: &Source) -> Result<Session> {
         Address::Sqlite(path) => sqlite::open(source, path).await.map(Session::Sqlite),
         Address::Postgres(server) => postgres::open(source, server).await.map(Session::Postgres),
         Address::Mysql(server) => mysql::open(source, server).await.map(Session::Mysql),
+        #[cfg(feature = "odbc")]
+        Address::Odbc(odbc) => odbc::open(source, odbc).await.map(Session::Odbc),
+        #[cfg(not(feature = "odbc"))]
+        Address::Odbc(_) => Err(Error::config("this build has no ODBC").at(&source.name)),
         Address::Folder(folder) => files::open_folder(source, folder).map(Session::Files),
         Address::Sftp(remote) => files::open_sftp(source, remote).await.map(Session::Files),
         Address::Store(url) => files::open_store(source, url).map(Session::Files),
@@ -55,7 +63,7 @@ impl Session {
     pub(super) async fn offers(&mut self, contract: &Contract) -> Result<Offer> {
         match self {
             Session::Files(session) => session.offers(contract).await,
-            Session::Sqlite(_) | Session::Postgres(_) | Session::Mysql(_) => Ok(Offer::Table),
+            _ => Ok(Offer::Table),
         }
     }
 
@@ -65,6 +73,8 @@ impl Session {
             Session::Sqlite(session) => session.read(contract, span).await,
             Session::Postgres(session) => session.read(contract, span).await,
             Session::Mysql(session) => session.read(contract, span).await,
+            #[cfg(feature = "odbc")]
+            Session::Odbc(session) => session.read(contract, span).await,
             Session::Files(_) => Err(Error::internal("a folder was read as a table")),
         }
     }
@@ -73,9 +83,7 @@ impl Session {
     pub(super) async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
         match self {
             Session::Files(session) => session.fetch(contract, file).await,
-            Session::Sqlite(_) | Session::Postgres(_) | Session::Mysql(_) => {
-                Err(Error::internal("a file of a database was asked for"))
-            }
+            _ => Err(Error::internal("a file of a database was asked for")),
         }
     }
 }

@@ -191,7 +191,7 @@ pub(super) async fn a_wrong_password_is_told_and_not_shown(bench: &Bench) {
 
 pub(super) async fn tables_that_may_not_be_read(bench: &Bench) {
     bench.execute("drop table if exists \"E\"; create table \"E\" (id int)").await;
-    let (revoke, grant) = match bench {
+    let (revoke, grant) = match bench.base() {
         Bench::Mariadb(_) => (
             "revoke select on source.* from reader; grant select on source.\"F\" to reader",
             "grant select on source.* to reader; revoke select on source.\"F\" from reader",

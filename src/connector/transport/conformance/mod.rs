@@ -5,6 +5,8 @@ mod database;
 mod files;
 mod keepers;
 mod mariadb;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod postgres;
 mod servers;
 mod sftp;
@@ -97,6 +99,9 @@ enum Bench {
     Mariadb(Running),
     Sftp(SftpServer),
     Store(Store),
+    /// One of the databases, through a driver.
+    #[cfg(feature = "odbc")]
+    Odbc(Box<Bench>),
 }
 
 #[tokio::test]
@@ -195,12 +200,21 @@ impl Bench {
         Bench::Files(tempfile::tempdir().unwrap())
     }
 
+    /// What it is, however it is reached.
+    fn base(&self) -> &Self {
+        match self {
+            #[cfg(feature = "odbc")]
+            Bench::Odbc(base) => base,
+            base => base,
+        }
+    }
+
     fn is_server(&self) -> bool {
-        matches!(self, Bench::Postgres(_) | Bench::Mariadb(_))
+        matches!(self.base(), Bench::Postgres(_) | Bench::Mariadb(_))
     }
 
     fn is_database(&self) -> bool {
-        self.is_server() || matches!(self, Bench::Sqlite(_))
+        self.is_server() || matches!(self.base(), Bench::Sqlite(_))
     }
 
     /// What a source is that holds what was offered last.
@@ -212,6 +226,8 @@ impl Bench {
             Bench::Mariadb(server) => server.source(Address::Mysql),
             Bench::Sftp(server) => server.source(),
             Bench::Store(store) => store.source(),
+            #[cfg(feature = "odbc")]
+            Bench::Odbc(base) => odbc::source(base),
         }
     }
 
@@ -288,7 +304,7 @@ impl Bench {
     /// A source with that many rows: a number from 0, 0.25, and 300 letters (in files 30).
     async fn offer_many(&self, rows: u32) -> Source {
         let name = "x".repeat(if self.is_database() { 300 } else { 30 });
-        let script = match self {
+        let script = match self.base() {
             Bench::Files(_) | Bench::Sftp(_) | Bench::Store(_) => {
                 let mut file = b"ID,AMOUNT,NAME\n".to_vec();
                 for row in 0..rows {
@@ -306,7 +322,7 @@ impl Bench {
                 "create table \"E\" (\"ID\" int8, \"AMOUNT\" numeric(18, 2), \"NAME\" text);
                 insert into \"E\" select n, 0.25, '{name}' from generate_series(0, {rows} - 1) n"
             ),
-            Bench::Mariadb(_) => format!(
+            _ => format!(
                 "create table \"E\" (\"ID\" bigint, \"AMOUNT\" decimal(18, 2), \"NAME\" varchar(300));
                 insert into \"E\" select seq, 0.25, '{name}' from seq_0_to_{}",
                 rows - 1
@@ -318,7 +334,7 @@ impl Bench {
 
     /// Runs a script at the database; gives the first column of all its answers.
     async fn execute(&self, script: &str) -> Vec<String> {
-        match self {
+        match self.base() {
             Bench::Sqlite(folder) => {
                 let options = SqliteConnectOptions::new()
                     .filename(folder.path().join("source.db"))
@@ -331,16 +347,21 @@ impl Bench {
             }
             Bench::Postgres(server) => servers::at_postgres(server, script).await,
             Bench::Mariadb(server) => servers::at_mariadb(server, script).await,
-            Bench::Files(_) | Bench::Sftp(_) | Bench::Store(_) => panic!("files run no scripts"),
+            _ => panic!("files run no scripts"),
         }
     }
 
     /// The first of three texts for SQLite, the second for PostgreSQL, the third for MariaDB.
     fn choose<'a>(&self, texts: [&'a str; 3]) -> &'a str {
         match self {
-            Bench::Sqlite(_) | Bench::Files(_) | Bench::Sftp(_) | Bench::Store(_) => texts[0],
-            Bench::Postgres(_) => texts[1],
-            Bench::Mariadb(_) => texts[2],
+            // Through a driver, columns have the types that they declare.
+            #[cfg(feature = "odbc")]
+            Bench::Odbc(base) if matches!(**base, Bench::Sqlite(_)) => texts[1],
+            bench => match bench.base() {
+                Bench::Postgres(_) => texts[1],
+                Bench::Mariadb(_) => texts[2],
+                _ => texts[0],
+            },
         }
     }
 }
@@ -366,13 +387,20 @@ thread_local! {
 /// Passes bytes on to the server of `source`, and stops after some: with an end, or in silence.
 async fn proxied(source: &Source, bytes: usize, is_cut: bool) -> Source {
     let mut source = source.clone();
-    let port = match &mut source.address {
-        Address::Postgres(server) | Address::Mysql(server) => &mut server.port,
-        Address::Sftp(remote) => &mut remote.port,
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ours = listener.local_addr().unwrap().port();
+    let to = match &mut source.address {
+        Address::Postgres(server) | Address::Mysql(server) => std::mem::replace(&mut server.port, ours),
+        Address::Sftp(remote) => std::mem::replace(&mut remote.port, ours),
+        Address::Odbc(odbc) => {
+            let (before, behind) = odbc.attributes.split_once("Port=").unwrap();
+            let (port, behind) = behind.split_once(';').unwrap();
+            let port: u16 = port.parse().unwrap();
+            odbc.attributes = format!("{before}Port={ours};{behind}");
+            port
+        }
         other => panic!("{other:?} is no server"),
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let to = std::mem::replace(port, listener.local_addr().unwrap().port());
     if let (Some(known), Address::Sftp(remote)) = (&mut source.access.known_hosts, &source.address) {
         // The host is known by its port, too.
         let text = std::fs::read_to_string(&*known).unwrap();
