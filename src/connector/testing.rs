@@ -115,6 +115,7 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
             settle: Duration::ZERO,
             done: None,
         }),
+        http: None,
         key: vec![columns[0].0.to_string()],
         mode: Mode::Diff,
         columns: columns.iter().enumerate().map(column).collect(),

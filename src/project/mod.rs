@@ -8,6 +8,7 @@
 mod column;
 mod connector;
 mod header;
+mod http;
 mod hub;
 mod keep;
 mod layout;
@@ -30,6 +31,7 @@ pub use limits::Limits;
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
+pub(crate) use source::is_loopback;
 
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
@@ -286,6 +288,8 @@ pub enum Address {
     /// A folder in an object store: `s3://bucket/path`, `az://container/path`, `gs://bucket/path`,
     /// `https://host/path` (WebDAV).
     Store(Url),
+    /// `https://host/path`: a REST interface, for systems whose entities are asked for over HTTP.
+    Rest(Url),
 }
 
 impl Address {
@@ -293,7 +297,7 @@ impl Address {
     pub fn is_database(&self) -> bool {
         match self {
             Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) => true,
-            Address::Folder(_) | Address::Store(_) => false,
+            Address::Folder(_) | Address::Store(_) | Address::Rest(_) => false,
         }
     }
 }
@@ -316,9 +320,11 @@ pub struct Server {
 pub struct Access {
     /// The password of a database's user.
     pub password: Option<Secret>,
-    /// Whether and how a database's connection is encrypted.
+    /// What a REST interface is shown to know who asks.
+    pub auth: Option<Auth>,
+    /// Whether and how a connection to a server is encrypted.
     pub tls: TlsMode,
-    /// The certificate authority of a database's server, PEM, absolute; `None`: the system's.
+    /// The certificate authority of a server, PEM, absolute; `None`: the system's.
     pub ca: Option<PathBuf>,
     /// The longest time that reading one entity may take.
     pub timeout: Duration,
@@ -334,6 +340,7 @@ impl Default for Access {
     fn default() -> Self {
         Self {
             password: None,
+            auth: None,
             tls: TlsMode::Off,
             ca: None,
             timeout: source::TIMEOUT,
@@ -341,6 +348,37 @@ impl Default for Access {
             options: BTreeMap::new(),
         }
     }
+}
+
+/// What a REST interface is shown to know who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// A token that stays the same, in the header `Authorization`.
+    Bearer(Secret),
+    /// A key in a header of this name.
+    HeaderKey(String, Secret),
+    /// A key in a parameter of this name.
+    QueryKey(String, Secret),
+    /// A user and a password.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// Tokens that are asked for, and asked for again when they expire (OAuth 2.0, RFC 6749 §4.4).
+    ClientCredentials {
+        /// Who gives them out.
+        token_url: Url,
+        /// Who asks.
+        client_id: String,
+        /// The client's secret.
+        client_secret: Secret,
+        /// What the token is for.
+        scope: Option<String>,
+        /// Whether the client's secret travels in the body instead of the header `Authorization`.
+        in_body: bool,
+    },
 }
 
 /// Whether and how a connection is encrypted.

@@ -1,5 +1,6 @@
 //! `[sources.<name>]` of `muster.toml`: one system at one force, with an address.
 
+use super::http;
 use super::reader::{SLUG, Section, Text, Value, is_slug};
 use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, secret};
 use crate::connector::contract::Contract;
@@ -33,6 +34,13 @@ pub(super) fn check(
     let system = named(&mut section, "system", systems);
     let address = section.required("address", "\"file:drop\"");
     let address = address.and_then(|address| self::address(dir, &section, &address));
+    let is_asked = |system: &System| system.entities.values().any(|contract| contract.http.is_some());
+    let address = match (address, system.and_then(|name| systems.get(name))) {
+        (Some(Address::Store(url)), Some(system)) if url.scheme().starts_with("http") && is_asked(system) => {
+            Some(Address::Rest(url))
+        }
+        (address, _) => address,
+    };
     let access = access(dir, &mut section, address.as_ref());
     if let (Some(system), Some(address)) = (system.and_then(|name| systems.get(name)), &address) {
         reachable(&section, system, address);
@@ -114,14 +122,16 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
     let ca = file(dir, section, "ca");
     let server = address.and_then(|address| match address {
         Address::Postgres(server) | Address::Mysql(server) => Some(server),
-        Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) => None,
+        Address::Sqlite(_) | Address::Folder(_) | Address::Store(_) | Address::Rest(_) => None,
     });
+    let is_rest = matches!(address, Some(Address::Rest(_)));
     for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key)) {
-        if address.is_some() && server.is_none() {
+        if address.is_some() && server.is_none() && !(is_rest && key != "password") {
             section.problem(section.place(key), format!("\"{key}\" is for databases on a server"), ());
         }
     }
     Access {
+        auth: http::auth(dir, section, address),
         password,
         tls: tls.unwrap_or_else(|| TlsMode::default_for(server.map_or("", |server| &server.host))),
         ca,
@@ -169,20 +179,27 @@ fn options(dir: &Path, section: &mut Section<'_>) -> BTreeMap<String, Setting> {
     options.all("a text or a secret").into_iter().filter_map(setting).collect()
 }
 
+/// Whether `host` is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 impl TlsMode {
     /// Plain text stays on this machine.
     pub(super) fn default_for(host: &str) -> Self {
-        let loopback = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if loopback { TlsMode::Off } else { TlsMode::Verify }
+        if is_loopback(host) { TlsMode::Off } else { TlsMode::Verify }
     }
 }
 
 /// Reports the entities of `system` that cannot be read over the source's transport.
 fn reachable(section: &Section<'_>, system: &System, address: &Address) {
-    let (what, missing): (_, fn(&Contract) -> bool) = match address.is_database() {
-        true => ("table", |contract| contract.table.is_none()),
-        false => ("file", |contract| contract.file.is_none()),
+    let (what, missing): (_, fn(&Contract) -> bool) = match address {
+        Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) => {
+            ("table", |contract| contract.table.is_none())
+        }
+        Address::Folder(_) | Address::Store(_) => ("file", |contract| contract.file.is_none()),
+        Address::Rest(_) => ("[http] section", |contract| contract.http.is_none()),
     };
     let names: Vec<&str> =
         system.entities.values().filter(|c| missing(c)).map(|c| c.entity.as_str()).collect();

@@ -76,6 +76,11 @@ impl Rows {
         self.book.claim((at, marks), (row, key), || echo.raw(row, received, cell))
     }
 
+    /// Takes in a row whose cells cannot be told apart.
+    pub(crate) fn push_ragged(&mut self, row: i64, received: Received<'_>, message: &str) -> Result<()> {
+        self.sheet.push_ragged(row, received, message)
+    }
+
     /// A batch, when enough rows are waiting for one.
     pub(crate) fn full_batch(&mut self) -> Result<Option<RecordBatch>> {
         if self.sheet.is_full() { self.batch() } else { Ok(None) }
