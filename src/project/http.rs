@@ -4,8 +4,9 @@
 use super::layout::{self, json_path};
 use super::pattern::{Says, chrono_pattern};
 use super::reader::{Section, Text, Value};
+use super::secret::Secret;
 use super::source::is_loopback;
-use super::{Address, Auth, secret};
+use super::{Address, secret};
 use crate::connector::contract::{
     Contract, Encoding, FileLayout, Mode, PageSize, Paging, Parent, PathPart, Queue, Request, Since,
 };
@@ -19,6 +20,37 @@ use url::Url;
 const PAGINGS: [&str; 6] = ["single", "page_number", "offset", "cursor", "link", "next_url"];
 
 const AUTHS: [&str; 4] = ["bearer", "api_key", "basic", "oauth2_client_credentials"];
+
+/// What a REST interface is shown to know who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// A token that stays the same, in the header `Authorization`.
+    Bearer(Secret),
+    /// A key in a header of this name.
+    HeaderKey(String, Secret),
+    /// A key in a parameter of this name.
+    QueryKey(String, Secret),
+    /// A user and a password.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// Tokens that are asked for, and asked for again when they expire (OAuth 2.0, RFC 6749 §4.4).
+    ClientCredentials {
+        /// Who gives them out.
+        token_url: Url,
+        /// Who asks.
+        client_id: String,
+        /// The client's secret.
+        client_secret: Secret,
+        /// What the token is for.
+        scope: Option<String>,
+        /// Whether the client's secret travels in the body instead of the header `Authorization`.
+        in_body: bool,
+    },
+}
 
 /// The request of an entity whose changes are found by `mode`; its parent is linked later.
 pub(super) fn check(mut section: Section<'_>, mode: &Mode) -> Option<Request> {
@@ -249,7 +281,7 @@ pub(super) fn auth(dir: &Path, section: &mut Section<'_>, address: Option<&Addre
 }
 
 /// A secret that must be there.
-fn needed(dir: &Path, section: &mut Section<'_>, key: &'static str) -> Option<secret::Secret> {
+fn needed(dir: &Path, section: &mut Section<'_>, key: &'static str) -> Option<Secret> {
     if !section.has(key) {
         section.asked(key);
         section.wrong(format!("[auth] has no \"{key}\""), format!("for example: {key} = {{ env = \"…\" }}"));

@@ -26,6 +26,7 @@ mod secret;
 mod source;
 mod tables;
 
+pub use http::Auth;
 pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
 pub use limits::Limits;
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
@@ -348,37 +349,6 @@ impl Default for Access {
             options: BTreeMap::new(),
         }
     }
-}
-
-/// What a REST interface is shown to know who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// A token that stays the same, in the header `Authorization`.
-    Bearer(Secret),
-    /// A key in a header of this name.
-    HeaderKey(String, Secret),
-    /// A key in a parameter of this name.
-    QueryKey(String, Secret),
-    /// A user and a password.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// Tokens that are asked for, and asked for again when they expire (OAuth 2.0, RFC 6749 §4.4).
-    ClientCredentials {
-        /// Who gives them out.
-        token_url: Url,
-        /// Who asks.
-        client_id: String,
-        /// The client's secret.
-        client_secret: Secret,
-        /// What the token is for.
-        scope: Option<String>,
-        /// Whether the client's secret travels in the body instead of the header `Authorization`.
-        in_body: bool,
-    },
 }
 
 /// Whether and how a connection is encrypted.

@@ -4,6 +4,7 @@ mod cases;
 mod database;
 mod mariadb;
 mod postgres;
+mod rest;
 mod servers;
 
 use crate::connector::contract::Contract;
@@ -76,6 +77,7 @@ enum Bench {
     Files(TempDir),
     Postgres(Running),
     Mariadb(Running),
+    Rest(rest::Rest),
 }
 
 #[tokio::test]
@@ -87,6 +89,11 @@ async fn sqlite() {
 #[tokio::test]
 async fn files() {
     check(&Bench::files(), ALL.to_vec()).await;
+}
+
+#[tokio::test]
+async fn rest_server() {
+    check(&Bench::Rest(rest::Rest::start().await), ALL.to_vec()).await;
 }
 
 #[tokio::test]
@@ -142,6 +149,7 @@ impl Bench {
             Bench::Files(folder) => local(Address::Folder(folder.path().into())),
             Bench::Postgres(server) => server.source(Address::Postgres),
             Bench::Mariadb(server) => server.source(Address::Mysql),
+            Bench::Rest(server) => local(server.address()),
         }
     }
 
@@ -155,6 +163,10 @@ impl Bench {
             }
             csv.flush().unwrap();
             return (self.source(), 2);
+        }
+        if let Bench::Rest(server) = self {
+            server.offer(header, rows);
+            return (self.source(), 1);
         }
         let columns: Vec<String> = header.iter().map(|name| format!("{} text", quoted(name))).collect();
         let mut script = format!("drop table if exists \"E\"; create table \"E\" ({});", columns.join(", "));
@@ -182,6 +194,10 @@ impl Bench {
                 for row in 0..rows {
                     std::io::Write::write_fmt(&mut file, format_args!("{row},0.25,{name}\n")).unwrap();
                 }
+                return self.source();
+            }
+            Bench::Rest(server) => {
+                server.offer_many(rows, &name);
                 return self.source();
             }
             Bench::Sqlite(_) => format!(
@@ -218,14 +234,14 @@ impl Bench {
             }
             Bench::Postgres(server) => servers::at_postgres(server, script).await,
             Bench::Mariadb(server) => servers::at_mariadb(server, script).await,
-            Bench::Files(_) => panic!("files run no scripts"),
+            Bench::Files(_) | Bench::Rest(_) => panic!("only databases run scripts"),
         }
     }
 
     /// The first of three texts for SQLite, the second for PostgreSQL, the third for MariaDB.
     fn choose<'a>(&self, texts: [&'a str; 3]) -> &'a str {
         match self {
-            Bench::Sqlite(_) | Bench::Files(_) => texts[0],
+            Bench::Sqlite(_) | Bench::Files(_) | Bench::Rest(_) => texts[0],
             Bench::Postgres(_) => texts[1],
             Bench::Mariadb(_) => texts[2],
         }
@@ -252,8 +268,10 @@ async fn open(source: &Source, contract: &Contract) -> Result<Extract> {
 
 async fn read(source: &Source, contract: &Contract, span: &Span) -> Result<Extract> {
     let mut session = connector::open(source).await?;
-    let Offer::Files { ready, .. } = session.offers(contract).await? else {
-        return session.read(contract, span).await;
+    let ready = match session.offers(contract).await? {
+        Offer::Table => return session.read(contract, span).await,
+        Offer::Answer => return rest::answered(source, contract, session.ask(contract, span).await?).await,
+        Offer::Files { ready, .. } => ready,
     };
     assert_eq!(ready.len(), 1);
     let Address::Folder(folder) = &source.address else { panic!("files outside a folder") };
@@ -290,6 +308,7 @@ async fn unreachable_sources_are_source_errors() {
         Address::Folder("/nowhere/at/all".into()),
         Address::Postgres(nobody.clone()),
         Address::Mysql(nobody),
+        Address::Rest("http://127.0.0.1:1/api".parse().unwrap()),
     ] {
         let error = try_read(&local(address), &contract).await.unwrap_err();
         assert_eq!(error.kind(), error::Kind::Source);
