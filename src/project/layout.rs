@@ -22,8 +22,10 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         }),
         "fixed" => Some(FileFormat::Fixed),
         "xml" => xml(section).map(FileFormat::Xml),
+        "json" => Some(json(section)),
+        "ndjson" => Some(FileFormat::Ndjson),
         other => {
-            let hint = known("formats", other, ["csv", "fixed", "xml"]);
+            let hint = known("formats", other, ["csv", "fixed", "json", "ndjson", "xml"]);
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }
@@ -54,6 +56,30 @@ fn xml(section: &mut Section<'_>) -> Option<XmlLayout> {
             None
         }
     }
+}
+
+/// Where JSON texts have their rows, and what says how many there are.
+pub(super) fn json(section: &mut Section<'_>) -> FileFormat {
+    let rows = section.text("rows").map(|text| {
+        if !text.value.starts_with('$') {
+            let hint = "for example \"$.items[*]\"";
+            section.problem(text.span.clone(), format!("\"{}\" is not a JSONPath", text.value), hint);
+        }
+        json_path(section, &text)
+    });
+    let count = section.text("count").map(|text| json_path(section, &text));
+    FileFormat::Json { rows, count }
+}
+
+/// A path in a JSON text: a JSONPath, or names of members with dots between them.
+pub(super) fn json_path(section: &Section<'_>, text: &Text<'_>) -> String {
+    if text.value.starts_with('$')
+        && let Err(error) = serde_json_path::JsonPath::parse(text.value)
+    {
+        let message = format!("\"{}\" is not a JSONPath: {error}", text.value);
+        section.problem(text.span.clone(), message, "for example \"$.links[?@.rel=='next'].href\"");
+    }
+    text.value.into()
 }
 
 fn character(section: &mut Section<'_>, key: &'static str, default: u8) -> u8 {

@@ -8,6 +8,7 @@
 mod column;
 mod connector;
 mod header;
+mod http;
 mod hub;
 mod keep;
 mod layout;
@@ -27,12 +28,14 @@ mod sftp;
 mod source;
 mod tables;
 
+pub use http::Auth;
 pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
 pub use limits::Limits;
 pub use odbc::{Odbc, Product};
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
+pub(crate) use source::is_loopback;
 
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
@@ -293,21 +296,44 @@ pub enum Address {
     Store(Url),
     /// `sftp://user@host:port/folder`.
     Sftp(Remote),
+    /// `https://host/path`: a REST interface, for systems whose entities are asked for over HTTP.
+    Rest(Url),
 }
 
 impl Address {
-    /// Whether the source offers tables; otherwise it offers files.
-    pub fn is_database(&self) -> bool {
+    /// What the source offers, and so what its entities' contracts must describe.
+    pub fn offers(&self) -> Offers {
         match self {
-            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => true,
-            Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => false,
+            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => Offers::Tables,
+            Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => Offers::Files,
+            Address::Rest(_) => Offers::Answers,
         }
+    }
+
+    /// Whether the source offers tables.
+    pub fn is_database(&self) -> bool {
+        self.offers() == Offers::Tables
     }
 
     /// Whether `contract` says what the entity looks like at such an address.
     pub fn has_layout(&self, contract: &Contract) -> bool {
-        if self.is_database() { contract.table.is_some() } else { contract.file.is_some() }
+        match self.offers() {
+            Offers::Tables => contract.table.is_some(),
+            Offers::Files => contract.file.is_some(),
+            Offers::Answers => contract.http.is_some(),
+        }
     }
+}
+
+/// What a source offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offers {
+    /// Tables of a database.
+    Tables,
+    /// Files of a folder.
+    Files,
+    /// Answers of a REST interface.
+    Answers,
 }
 
 /// A database on a server.
@@ -348,10 +374,11 @@ pub struct Access {
     /// The host keys that SFTP servers may show, in the format of OpenSSH, absolute; always given for
     /// such a source.
     pub known_hosts: Option<PathBuf>,
-    /// Whether and how a database's connection is encrypted.
+    /// What a REST interface is shown to know who asks.
+    pub auth: Option<Auth>,
+    /// Whether and how a connection to a server is encrypted.
     pub tls: TlsMode,
-    /// The certificate authority of a database's server or a store, PEM, absolute; `None`: the
-    /// system's.
+    /// The certificate authority of a server, PEM, absolute; `None`: the system's.
     pub ca: Option<PathBuf>,
     /// The longest time that reading one entity may take.
     pub timeout: Duration,
@@ -370,6 +397,7 @@ impl Default for Access {
             key: None,
             passphrase: None,
             known_hosts: None,
+            auth: None,
             tls: TlsMode::Off,
             ca: None,
             timeout: source::TIMEOUT,

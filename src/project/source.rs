@@ -1,7 +1,8 @@
 //! `[sources.<name>]` of `muster.toml`: one system at one force, with an address.
 
+use super::http;
 use super::reader::{SLUG, Section, Text, Value, is_slug};
-use super::{Access, Address, Force, Server, Setting, Source, System, TlsMode, odbc, secret, sftp};
+use super::{Access, Address, Force, Offers, Server, Setting, Source, System, TlsMode, odbc, secret, sftp};
 use crate::connector::contract::Contract;
 use crate::error::known;
 use std::collections::BTreeMap;
@@ -33,6 +34,13 @@ pub(super) fn check(
     let system = named(&mut section, "system", systems);
     let address = section.required("address", "\"file:drop\"");
     let address = address.and_then(|address| self::address(dir, &mut section, &address));
+    let is_asked = |system: &System| system.entities.values().any(|contract| contract.http.is_some());
+    let address = match (address, system.and_then(|name| systems.get(name))) {
+        (Some(Address::Store(url)), Some(system)) if url.scheme().starts_with("http") && is_asked(system) => {
+            Some(Address::Rest(url))
+        }
+        (address, _) => address,
+    };
     let access = access(dir, &mut section, address.as_ref());
     if let (Some(system), Some(address)) = (system.and_then(|name| systems.get(name)), &address) {
         reachable(&section, system, address);
@@ -124,17 +132,19 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
         | Address::Odbc(_)
         | Address::Folder(_)
         | Address::Store(_)
-        | Address::Sftp(_) => None,
+        | Address::Sftp(_)
+        | Address::Rest(_) => None,
     });
     let is_sftp = matches!(address, Some(Address::Sftp(_)));
     // A driver has ways of its own to encrypt, which its attributes name.
-    let elsewhere = match address {
-        Some(Address::Sftp(_) | Address::Odbc(_)) => "password",
-        Some(Address::Store(_)) => "ca",
-        _ => "",
+    let elsewhere: &[&str] = match address {
+        Some(Address::Sftp(_) | Address::Odbc(_)) => &["password"],
+        Some(Address::Store(_)) => &["ca"],
+        Some(Address::Rest(_)) => &["tls", "ca"],
+        _ => &[],
     };
-    for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key) && *key != elsewhere) {
-        if address.is_some() && server.is_none() {
+    for key in ["password", "tls", "ca"].into_iter().filter(|key| section.has(key)) {
+        if address.is_some() && server.is_none() && !elsewhere.contains(&key) {
             section.problem(section.place(key), format!("\"{key}\" is for databases on a server"), ());
         }
     }
@@ -144,6 +154,7 @@ fn access(dir: &Path, section: &mut Section<'_>, address: Option<&Address>) -> A
         false => sftp::Login::default(),
     };
     Access {
+        auth: http::auth(dir, section, address),
         password,
         key,
         passphrase,
@@ -194,12 +205,16 @@ fn options(dir: &Path, section: &mut Section<'_>) -> BTreeMap<String, Setting> {
     options.all("a text or a secret").into_iter().filter_map(setting).collect()
 }
 
+/// Whether `host` is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 impl TlsMode {
     /// Plain text stays on this machine.
     pub(super) fn default_for(host: &str) -> Self {
-        let loopback = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if loopback { TlsMode::Off } else { TlsMode::Verify }
+        if is_loopback(host) { TlsMode::Off } else { TlsMode::Verify }
     }
 }
 
@@ -209,7 +224,11 @@ fn reachable(section: &Section<'_>, system: &System, address: &Address) {
     let names: Vec<&str> =
         system.entities.values().filter(missing).map(|contract| contract.entity.as_str()).collect();
     if !names.is_empty() {
-        let what = if address.is_database() { "table" } else { "file" };
+        let what = match address.offers() {
+            Offers::Tables => "table",
+            Offers::Files => "file",
+            Offers::Answers => "[http] section",
+        };
         let message =
             format!("system \"{}\" has entities without a {what}: {}", system.name, names.join(", "));
         let hint = format!(

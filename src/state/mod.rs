@@ -68,7 +68,8 @@ impl State {
             | Address::Odbc(_)
             | Address::Folder(_)
             | Address::Store(_)
-            | Address::Sftp(_) => {
+            | Address::Sftp(_)
+            | Address::Rest(_) => {
                 return Err(Error::config("the state can be kept in SQLite or PostgreSQL only"));
             }
         };

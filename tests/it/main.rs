@@ -34,6 +34,7 @@ mod path;
 mod pull;
 mod pulled;
 mod release;
+mod rest;
 mod schedule;
 mod sftp;
 mod slt;

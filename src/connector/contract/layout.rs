@@ -39,6 +39,16 @@ pub enum FileFormat {
     Fixed,
     /// Elements (`format = "xml"`).
     Xml(XmlLayout),
+    /// JSON texts, one after the other (`format = "json"`).
+    Json {
+        /// Where a text has its rows, as a JSONPath; `None`: the elements of an array, or the text
+        /// itself.
+        rows: Option<String>,
+        /// The member of the first text that says how many rows there are.
+        count: Option<String>,
+    },
+    /// A JSON object in each line (`format = "ndjson"`).
+    Ndjson,
 }
 
 /// A character encoding.

@@ -9,6 +9,7 @@ mod decode;
 mod delimited;
 mod fixed;
 mod header;
+pub(super) mod json;
 mod pages;
 mod records;
 mod threads;
@@ -52,7 +53,13 @@ pub(crate) fn read(
     at: &str,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+    match layout.format {
+        FileFormat::Json { .. } => json::read(contract, layout, file, at, emit),
+        FileFormat::Ndjson => json::read_lines(contract, layout, file, at, emit),
+        FileFormat::Delimited { .. } | FileFormat::Fixed => {
+            read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+        }
+    }
 }
 
 /// The same, in blocks of about so many bytes.

@@ -8,6 +8,7 @@ mod mariadb;
 #[cfg(feature = "odbc")]
 mod odbc;
 mod postgres;
+mod rest;
 mod servers;
 mod sftp;
 mod stores;
@@ -102,6 +103,7 @@ enum Bench {
     /// One of the databases, through a driver.
     #[cfg(feature = "odbc")]
     Odbc(Box<Bench>),
+    Rest(rest::Rest),
 }
 
 #[tokio::test]
@@ -160,6 +162,11 @@ async fn gcs_store() {
     if let Some(store) = keepers::gcs().await {
         check(&Bench::Store(store), [ALL, FILES, stores::CASES].concat()).await;
     }
+}
+
+#[tokio::test]
+async fn rest_server() {
+    check(&Bench::Rest(rest::Rest::start().await), ALL.to_vec()).await;
 }
 
 #[tokio::test]
@@ -226,6 +233,7 @@ impl Bench {
             Bench::Mariadb(server) => server.source(Address::Mysql),
             Bench::Sftp(server) => server.source(),
             Bench::Store(store) => store.source(),
+            Bench::Rest(server) => local(server.address()),
             #[cfg(feature = "odbc")]
             Bench::Odbc(base) => odbc::source(base),
         }
@@ -286,6 +294,10 @@ impl Bench {
             self.put("E_1.csv", csv.into_inner().unwrap()).await;
             return (self.source(), 2);
         }
+        if let Bench::Rest(server) = self {
+            server.offer(header, rows);
+            return (self.source(), 1);
+        }
         let columns: Vec<String> = header.iter().map(|name| format!("{} text", quoted(name))).collect();
         let mut script = format!("drop table if exists \"E\"; create table \"E\" ({});", columns.join(", "));
         for rows in rows.chunks(10_000) {
@@ -311,6 +323,10 @@ impl Bench {
                     std::io::Write::write_fmt(&mut file, format_args!("{row},0.25,{name}\n")).unwrap();
                 }
                 self.put("E_1.csv", file).await;
+                return self.source();
+            }
+            Bench::Rest(server) => {
+                server.offer_many(rows, &name);
                 return self.source();
             }
             Bench::Sqlite(_) => format!(
@@ -347,7 +363,7 @@ impl Bench {
             }
             Bench::Postgres(server) => servers::at_postgres(server, script).await,
             Bench::Mariadb(server) => servers::at_mariadb(server, script).await,
-            _ => panic!("files run no scripts"),
+            _ => panic!("only databases run scripts"),
         }
     }
 
@@ -441,8 +457,10 @@ async fn open(source: &Source, contract: &Contract) -> Result<Extract> {
 
 async fn read(source: &Source, contract: &Contract, span: &Span) -> Result<Extract> {
     let mut session = connector::open(source).await?;
-    let Offer::Files { ready, .. } = session.offers(contract).await? else {
-        return session.read(contract, span).await;
+    let ready = match session.offers(contract).await? {
+        Offer::Table => return session.read(contract, span).await,
+        Offer::Answer => return rest::answered(source, contract, session.ask(contract, span).await?).await,
+        Offer::Files { ready, .. } => ready,
     };
     assert_eq!(ready.len(), 1);
     let path = RECEIVED.with(|folder| folder.path().join("E_1.csv"));
@@ -486,6 +504,7 @@ async fn unreachable_sources_are_source_errors() {
         Address::Postgres(nobody.clone()),
         Address::Mysql(nobody),
         Address::Sftp(nowhere),
+        Address::Rest("http://127.0.0.1:1/api".parse().unwrap()),
     ] {
         let mut source = local(address);
         source.access.known_hosts = Some("/dev/null".into());
