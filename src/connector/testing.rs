@@ -1,8 +1,8 @@
 //! Short ways to write contracts and to show extracts, for the tests of this room.
 
 use crate::connector::contract::{
-    Column, Contract, Encoding, FileFormat, FileLayout, Mode, NumberForm, PageSize, Paging, PathPart, Place,
-    Request, Trailer, TrailerPart, Type,
+    Column, Contract, Encoding, FileFormat, FileLayout, Member, Mode, NumberForm, PageSize, Paging, PathPart,
+    Place, Request, Trailer, TrailerPart, Type,
 };
 use crate::connector::{Extract, SourceFile, Totals, extract_schema, format};
 use crate::error::Result;
@@ -109,6 +109,7 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         table: Some("E".into()),
         file: Some(FileLayout {
             matching: "E_*.csv".into(),
+            member: Member::Only,
             format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
             encoding: Encoding::Utf8,
             trailer: None,

@@ -1,6 +1,6 @@
 //! A connector's fixtures as raw would hold them: read by the connector, by its contract.
 
-use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout};
+use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout, Member};
 use crate::connector::{self, Listed, Offer, SourceFile};
 use crate::error::{Error, Result};
 use crate::model::staging::raw_columns;
@@ -48,6 +48,7 @@ pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRe
 /// nobody is still writing to it.
 fn layout(folder: &Path, contract: &Contract) -> FileLayout {
     let plain = || FileLayout {
+        member: Member::Only,
         matching: String::new(),
         format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
         encoding: Encoding::Utf8,

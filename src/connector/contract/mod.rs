@@ -5,7 +5,7 @@ mod layout;
 mod xml;
 
 pub use http::{PageSize, Paging, Parent, PathPart, Queue, Request, Since};
-pub use layout::{Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+pub use layout::{Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart};
 pub use xml::{XmlLayout, XmlName, XmlPath};
 
 use chrono_tz::Tz;

@@ -16,6 +16,7 @@ use crate::connector::contract::{Contract, FileFormat, FileLayout};
 use crate::connector::format::Emit;
 use crate::connector::format::decode::Text;
 use crate::connector::format::records::Records;
+use crate::connector::format::unpack;
 use crate::connector::rows::{Control, Received};
 use crate::connector::{SourceFile, Totals};
 use crate::error::{Error, Result};
@@ -23,6 +24,7 @@ use fields::Fields;
 use memchr::memchr;
 use select::{Path, Step, broken, elements, members};
 use serde_json::value::RawValue;
+use std::path::Path as FilePath;
 use texts::Texts;
 
 /// The member that says whose rows the texts behind it are: `{"_parent": {…}}`, a text of its own.
@@ -92,7 +94,7 @@ pub(super) fn read(
     };
     let mut fields = Fields::new(contract, file)?;
     let mut records = Records::controlled(contract, at, &file.name, control, emit)?;
-    let mut texts = Texts::new(Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?.0);
+    let mut texts = Texts::new(opened(contract, layout, &file.path).map_err(|error| error.at(at))?);
     let (mut page, mut number, mut parent) = (0, 0, None);
     loop {
         let place = |error: Error| error.at(format!("{at}, page {}", page + 1));
@@ -123,6 +125,10 @@ pub(super) fn read(
     records.finish()
 }
 
+fn opened(contract: &Contract, layout: &FileLayout, path: &FilePath) -> Result<Text> {
+    Ok(Text::open(contract, layout, unpack::one(layout, path)?)?.0)
+}
+
 /// The row of the parent, if that is all that `text` says.
 fn parent_in(text: &RawValue) -> Result<Option<&RawValue>> {
     // Most texts are no objects of one member, and some are very long.
@@ -137,10 +143,10 @@ pub(in crate::connector) fn counted(
     contract: &Contract,
     layout: &FileLayout,
     rows: Option<&str>,
-    path: &std::path::Path,
+    path: &FilePath,
 ) -> Result<usize> {
     let rows = Rows::parse(rows)?;
-    let mut texts = Texts::new(Text::open(contract, layout, path)?.0);
+    let mut texts = Texts::new(opened(contract, layout, path)?);
     let (mut count, mut page) = (0, 0);
     while let Some(bytes) = texts.next()? {
         count += rows.of(parsed(bytes)?)?.len();
@@ -152,7 +158,7 @@ pub(in crate::connector) fn counted(
 /// How many rows the first page says that there are.
 fn control(contract: &Contract, layout: &FileLayout, file: &SourceFile, count: &str) -> Result<Control> {
     let path = Path::parse(count)?;
-    let mut texts = Texts::new(Text::open(contract, layout, &file.path)?.0);
+    let mut texts = Texts::new(opened(contract, layout, &file.path)?);
     let Some(bytes) = texts.next()? else { return Ok(Control::default()) };
     let said = path.first(parsed(bytes)?)?.and_then(|said| said.get().trim_matches('"').parse().ok());
     match said {
@@ -175,7 +181,7 @@ pub(super) fn read_lines(
 ) -> Result<Option<Totals>> {
     let mut fields = Fields::new(contract, file)?;
     let mut records = Records::controlled(contract, at, &file.name, Control::default(), emit)?;
-    let (mut text, _) = Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?;
+    let mut text = opened(contract, layout, &file.path).map_err(|error| error.at(at))?;
     let (mut bytes, mut start, mut number, mut more) = (Vec::new(), 0, 0, true);
     loop {
         let (line, next) = match memchr(b'\n', &bytes[start..]) {
