@@ -3,6 +3,7 @@
 mod batch;
 pub mod contract;
 mod cursor;
+mod finding;
 mod format;
 pub mod hash;
 mod rows;
@@ -11,9 +12,10 @@ mod testing;
 mod transport;
 mod value;
 
+pub use finding::{Finding, Matter};
 pub use transport::FileOrder;
 
-use crate::connector::contract::{Contract, Lag};
+use crate::connector::contract::{Column, Contract, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -98,7 +100,8 @@ pub(crate) enum Item {
 /// What was counted at the source and on arrival. The reader has already compared them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Rows at the source (a count in the same snapshot, or the trailer), if it says.
+    /// Rows at the source (a count in the same snapshot, or the trailer), if it says; without those
+    /// that the contract leaves out.
     pub source_rows: Option<u64>,
     /// Rows received, good and bad.
     pub received_rows: u64,
@@ -108,6 +111,8 @@ pub struct Totals {
     /// clock (dates and timestamps) or its highest value (ints), as text in the source's own time:
     /// `2026-03-29 01:30:00.000000`, `2026-03-29`, `4711`. `None`: nothing has a cursor yet.
     pub high: Option<String>,
+    /// What somebody should know, though it broke nothing.
+    pub findings: Vec<Finding>,
 }
 
 /// The sum of one numeric column, as decimal text.
@@ -248,6 +253,11 @@ pub fn still_hashed(contract: &Contract, recipe: &str) -> bool {
 /// counts as null.
 pub fn row_hashes(contract: &Contract, batch: &RecordBatch) -> Result<Vec<u128>> {
     hash::rows(contract, batch)
+}
+
+/// An error when the values of `column` cannot be read as its contract says, whatever they are.
+pub fn check_column(column: &Column) -> Result<()> {
+    value::Reader::new(column, false).map(drop)
 }
 
 /// Starts reading quarantined rows of a database again, as they were received: their numbers and

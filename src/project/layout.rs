@@ -2,7 +2,7 @@
 
 use super::connector::numeric;
 use super::reader::{Section, Text};
-use crate::connector::contract::{Column, Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+use crate::connector::contract::{Column, Encoding, FileFormat, FileLayout, Header, Trailer, TrailerPart};
 use crate::error::known;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         "csv" => Some(FileFormat::Delimited {
             delimiter: character(section, "delimiter", b','),
             quote: character(section, "quote", b'"'),
-            header: section.bool("header").unwrap_or(true),
+            header: header(section),
         }),
         "fixed" => Some(FileFormat::Fixed),
         other => {
@@ -25,6 +25,22 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }
+    }
+}
+
+/// `true`, `false` or `"auto"`.
+fn header(section: &mut Section<'_>) -> Header {
+    if section.is_text("header") {
+        let text = section.text("header");
+        if let Some(other) = text.filter(|text| text.value != "auto") {
+            let message = format!("unknown header \"{}\"", other.value);
+            section.problem(other.span, message, "true, false or \"auto\"");
+        }
+        return Header::Auto;
+    }
+    match section.bool("header") {
+        Some(false) => Header::Absent,
+        Some(true) | None => Header::Named,
     }
 }
 

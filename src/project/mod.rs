@@ -7,6 +7,7 @@
 
 mod column;
 mod connector;
+mod drift;
 mod header;
 mod hub;
 mod keep;
@@ -20,6 +21,7 @@ mod pipeline;
 mod plan;
 mod problem;
 mod reader;
+mod recast;
 mod reference;
 mod secret;
 mod source;
@@ -86,10 +88,10 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
     let search = library::Search { project: &files, builtin: library };
     search.misplaced(found);
     let connectors = search.connectors(found);
-    let systems = systems(&connectors, found);
     let lists = search.files("sql/reference/", "csv", found);
     let reference =
         lists.iter().map(|(name, doc)| (name.clone(), reference::check(name, doc, found))).collect();
+    let systems = systems(&connectors, &reference, found);
 
     let mut drafts = models::read(&search, &connectors, found);
     let mut tables: BTreeSet<String> = drafts.iter().map(|draft| draft.model.table()).collect();
@@ -145,14 +147,18 @@ pub fn people(dir: &Path, settings: String) -> Result<People, Problems> {
     }
 }
 
-fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
+fn systems(
+    connectors: &[library::Connector<'_>],
+    lists: &recast::Lists,
+    found: &Found,
+) -> BTreeMap<String, System> {
     let mut systems = BTreeMap::new();
     for library::Connector { name, toml, file, .. } in connectors {
         if !reader::is_slug(name) {
             found.whole(file, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
         }
         match toml {
-            Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, found)),
+            Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, lists, found)),
             None => {
                 let message = format!("connector \"{name}\" has no connector.toml");
                 found.whole(

@@ -80,6 +80,11 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(|value| value.get_ref().is_table())
     }
 
+    /// Whether the key holds a text.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+    }
+
     /// Counts `key` as known, for values that [`Section`] cannot read.
     pub(super) fn asked(&mut self, key: &'static str) {
         self.asked.push(key);
@@ -182,6 +187,21 @@ impl<'a> Section<'a> {
         // The parser may keep tables by name; a file without a header needs the written order.
         sections.sort_by_key(|(name, _)| name.span.start);
         sections
+    }
+
+    /// The tables in the list of a key, each called `noun`; none when it is missing.
+    pub(super) fn list(&mut self, key: &'static str, noun: &str) -> Vec<Section<'a>> {
+        let tables = self.value(key, "a list of tables", |value| {
+            let table = |value: &'a Spanned<DeValue<'a>>| Some((value.get_ref().as_table()?, value.span()));
+            value.get_ref().as_array()?.iter().map(table).collect::<Option<Vec<_>>>()
+        });
+        let tables = tables.unwrap_or_default();
+        tables.into_iter().map(|(table, span)| self.child(table, format!("a {noun}"), span)).collect()
+    }
+
+    /// How many problems of the project have been found so far.
+    pub(super) fn problems(&self) -> usize {
+        self.found.len()
     }
 
     /// Every key with its value, which is `wanted`, for tables whose keys are not ours to know.

@@ -31,11 +31,23 @@ pub enum FileFormat {
         delimiter: u8,
         /// One ASCII character.
         quote: u8,
-        /// Whether the first row names the columns.
-        header: bool,
+        /// Where the columns are named.
+        header: Header,
     },
     /// Cells at fixed places (`format = "fixed"`).
     Fixed,
+}
+
+/// Where a delimited file names its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// In its first line; or in a later one, below a title, or in the last one, where the file was
+    /// sorted with it.
+    Named,
+    /// As [`Header::Named`], or nowhere: then the columns come in the order of the contract.
+    Auto,
+    /// Nowhere: the columns come in the order of the contract.
+    Absent,
 }
 
 /// A character encoding.

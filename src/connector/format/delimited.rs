@@ -4,7 +4,7 @@ use crate::connector::format::blocks::Block;
 use crate::connector::format::header::Places;
 use crate::connector::format::pages::Pages;
 use crate::connector::format::{ends_line, line_ends};
-use crate::connector::value::Cell;
+use crate::connector::value::{Cell, Code};
 use crate::error::{Error, Result};
 use csv_core::ReadRecordResult;
 use std::ops::Range;
@@ -122,7 +122,12 @@ impl Reader {
             if parser.count == 1 && parser.text().trim_ascii().is_empty() {
                 return Ok(());
             }
-            return pages.push_ragged(line, record, &format!("{} cells instead of {width}", parser.count));
+            return pages.push_ragged(
+                line,
+                record,
+                Code::RaggedRow,
+                &format!("{} cells instead of {width}", parser.count),
+            );
         }
         // One look at the whole record is cheaper than one at each cell.
         let text = std::str::from_utf8(parser.text()).ok();

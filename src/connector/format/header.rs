@@ -1,6 +1,6 @@
 //! The header of a delimited file: where the columns of the contract are.
 
-use crate::connector::contract::{Column, Contract};
+use crate::connector::contract::{Column, Contract, Origin};
 use crate::connector::format::blocks::Blocks;
 use crate::connector::format::delimited::Parser;
 use crate::error::{Error, Result};
@@ -17,8 +17,14 @@ pub(super) struct Places {
 impl Places {
     /// Without a header, the contract gives the order.
     pub(super) fn of_contract(contract: &Contract) -> Self {
-        let width = contract.columns.len();
-        Self { width, cells: (0..width).map(Some).collect() }
+        let mut width = 0;
+        let cell = |column: &Column| {
+            let at = (column.origin == Origin::Cell).then_some(width);
+            width += usize::from(at.is_some());
+            at
+        };
+        let cells = contract.columns.iter().map(cell).collect();
+        Self { width, cells }
     }
 
     /// Reads the header off `blocks`.

@@ -14,7 +14,7 @@ mod records;
 mod threads;
 mod trailer;
 
-use crate::connector::contract::{Contract, FileFormat, FileLayout};
+use crate::connector::contract::{Contract, FileFormat, FileLayout, Header};
 use crate::connector::rows::{Book, Sheet};
 use crate::connector::{SourceFile, Totals};
 use crate::error::Result;
@@ -96,8 +96,8 @@ impl Reader {
         };
         let mut parser = delimited::Parser::new(delimiter, quote);
         let places = match header {
-            true => Places::of_header(contract, &mut parser, blocks)?,
-            false => Places::of_contract(contract),
+            Header::Named | Header::Auto => Places::of_header(contract, &mut parser, blocks)?,
+            Header::Absent => Places::of_contract(contract),
         };
         Ok(Reader::Delimited(Box::new(delimited::Reader::new(parser, places))))
     }
