@@ -6,6 +6,8 @@ mod cursor;
 mod finding;
 mod format;
 pub mod hash;
+pub mod infer;
+mod names;
 mod rows;
 #[cfg(test)]
 mod testing;
@@ -85,12 +87,15 @@ pub enum Span {
 #[derive(Debug)]
 pub struct Extract {
     batches: mpsc::Receiver<Result<Item>>,
+    columns: Vec<String>,
     totals: Option<Totals>,
 }
 
-/// What a reader sends: batches, then the totals, once.
+/// What a reader sends: the columns of a table, batches, then the totals, once.
 #[derive(Debug)]
 pub(crate) enum Item {
+    /// The names of all columns of a table.
+    Columns(Vec<String>),
     /// Some rows.
     Batch(RecordBatch),
     /// The end; a stream without it was cut.
@@ -130,7 +135,7 @@ pub struct Sum {
 
 impl Extract {
     pub(crate) fn new(batches: mpsc::Receiver<Result<Item>>) -> Self {
-        Self { batches, totals: None }
+        Self { batches, columns: Vec::new(), totals: None }
     }
 
     /// The next rows; `None` at the end. An error ends the extract: nothing of it may be landed.
@@ -138,7 +143,13 @@ impl Extract {
         if self.totals.is_some() {
             return None;
         }
-        match self.batches.recv().await {
+        let mut item = self.batches.recv().await;
+        if let Some(Ok(Item::Columns(columns))) = item {
+            self.columns = columns;
+            item = self.batches.recv().await;
+        }
+        match item {
+            Some(Ok(Item::Columns(_))) => Some(Err(Error::internal("a table has its columns twice"))),
             Some(Ok(Item::Batch(batch))) => Some(Ok(batch)),
             Some(Ok(Item::End(totals))) => {
                 self.totals = Some(totals);
@@ -147,6 +158,12 @@ impl Extract {
             Some(Err(error)) => Some(Err(error)),
             None => Some(Err(Error::source("the reader stopped before the end of the extract"))),
         }
+    }
+
+    /// The names of all columns of a table, those included that the contract does not name; known
+    /// with the first rows.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// What was counted; an error when the end has not been reached.

@@ -50,7 +50,7 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>, lists: &L
     let mode = mode::check(&mut section, &columns, table.is_some());
     let (skip, drift) = (drift::skip(&mut section, &columns), drift::drift(&mut section));
     let (key, totals) = (key(entity.value, &mut section, &columns, &mode), totals(&mut section, &columns));
-    if drift.new == Policy::Evolve {
+    if drift.new == Some(Policy::Evolve) {
         columns.push(Column::extra());
     }
     let contract = Contract {

@@ -31,7 +31,7 @@ pub(super) fn drift(section: &mut Section<'_>) -> Drift {
     let usual = Drift::default();
     let Some(mut drift) = section.section("drift") else { return usual };
     let found = Drift {
-        new: policy(&mut drift, "new").unwrap_or(usual.new),
+        new: policy(&mut drift, "new"),
         missing: policy(&mut drift, "missing").unwrap_or(usual.missing),
         changed: policy(&mut drift, "changed").unwrap_or(usual.changed),
     };

@@ -98,8 +98,9 @@ fn encoding(section: &mut Section<'_>) -> Encoding {
         "utf-8" => Encoding::Utf8,
         "windows-1252" => Encoding::Windows1252,
         "utf-16" => Encoding::Utf16,
+        "auto" => Encoding::Auto,
         other => {
-            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16"]);
+            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16", "auto"]);
             section.problem(text.span, format!("unknown encoding \"{other}\""), hint);
             Encoding::Utf8
         }

@@ -48,6 +48,7 @@ pub(super) fn recast(section: &mut Section<'_>, lists: &Lists) -> Recast {
         trim: section.bool("trim").unwrap_or(false),
         map: map(section, lists),
         default: section.text("default").map(|text| text.value.to_string()),
+        forgives: false,
     }
 }
 

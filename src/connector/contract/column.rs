@@ -62,6 +62,9 @@ pub struct Recast {
     pub map: Option<CodeMap>,
     /// The text that stands for no value.
     pub default: Option<String>,
+    /// Whether a text that cannot be read is no value: what [`super::Policy::Discard`] makes of a type
+    /// that has changed.
+    pub forgives: bool,
 }
 
 /// The codes of a source and what they become.

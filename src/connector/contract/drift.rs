@@ -3,8 +3,9 @@
 /// What becomes of an extract whose columns are not those of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
-    /// A column that the contract does not name.
-    pub new: Policy,
+    /// A column that the contract does not name; `None`: left out, as of any source that has more
+    /// than is wanted.
+    pub new: Option<Policy>,
     /// A column that the source does not have, though it is not optional. One that is required is
     /// never done without.
     pub missing: Policy,
@@ -26,7 +27,7 @@ pub enum Policy {
 
 impl Default for Drift {
     fn default() -> Self {
-        Self { new: Policy::Discard, missing: Policy::Freeze, changed: Policy::Evolve }
+        Self { new: None, missing: Policy::Freeze, changed: Policy::Evolve }
     }
 }
 

@@ -57,6 +57,8 @@ pub enum Encoding {
     Utf8,
     /// Windows-1252.
     Windows1252,
+    /// UTF-8 if all of the file is that, else Windows-1252; UTF-16 where a byte order mark says so.
+    Auto,
     /// UTF-16; little-endian unless a byte order mark says otherwise.
     Utf16,
 }

@@ -11,10 +11,12 @@ mod fixed;
 mod header;
 mod pages;
 mod records;
+mod survey;
 mod threads;
 mod trailer;
 
 use crate::connector::contract::{Contract, FileFormat, FileLayout, Header};
+use crate::connector::finding::Finding;
 use crate::connector::rows::{Book, Sheet};
 use crate::connector::{SourceFile, Totals};
 use crate::error::Result;
@@ -22,7 +24,7 @@ use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
 use header::Places;
-use memchr::memchr2_iter;
+use memchr::{memchr2, memchr2_iter};
 use pages::Pages;
 use std::thread::available_parallelism;
 
@@ -51,6 +53,17 @@ pub(crate) fn read(
     at: &str,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
+    survey::read(contract, layout, file, at, emit)
+}
+
+/// The same for a file of which no column is lost.
+fn read_once(
+    contract: &Contract,
+    layout: &FileLayout,
+    file: &SourceFile,
+    at: &str,
+    emit: Emit<'_>,
+) -> Result<Option<Totals>> {
     read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
 }
 
@@ -63,14 +76,16 @@ pub(crate) fn read_blocks(
     block_bytes: usize,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    let (text, control) = Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?;
+    let (text, mut control) = Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?;
+    let mut blocks = Blocks::new(text, &layout.format, block_bytes);
+    let reader = Reader::of_file(contract, &layout.format, &mut blocks);
+    let (reader, findings) = reader.map_err(|error| error.at(at))?;
+    control.findings.extend(findings);
     let mut book = Book::new(contract, at, Some(file.name.clone()), &control)?;
     let is_padded = layout.format == FileFormat::Fixed;
     let sheets = (0..available_parallelism().map_or(1, |cores| cores.get().min(MOST_READERS)))
         .map(|_| Sheet::new(contract, at, Some(&file.name), is_padded))
         .collect::<Result<Vec<_>>>()?;
-    let mut blocks = Blocks::new(text, &layout.format, block_bytes);
-    let reader = Reader::of_file(contract, &layout.format, &mut blocks).map_err(|error| error.at(at))?;
     let readers = sheets.into_iter().map(|sheet| (reader.clone(), sheet)).collect();
     let all = threads::run(blocks, readers, |page| {
         let (draft, records) = page.into_parts();
@@ -90,16 +105,20 @@ pub(crate) fn read_blocks(
 
 impl Reader {
     /// A reader for one file; the header is taken from its blocks here.
-    fn of_file(contract: &Contract, format: &FileFormat, blocks: &mut Blocks) -> Result<Self> {
+    fn of_file(
+        contract: &Contract,
+        format: &FileFormat,
+        blocks: &mut Blocks,
+    ) -> Result<(Self, Vec<Finding>)> {
         let FileFormat::Delimited { delimiter, quote, header } = *format else {
-            return fixed::Reader::new(contract).map(Reader::Fixed);
+            return Ok((Reader::Fixed(fixed::Reader::new(contract)?), Vec::new()));
         };
         let mut parser = delimited::Parser::new(delimiter, quote);
-        let places = match header {
-            Header::Named | Header::Auto => Places::of_header(contract, &mut parser, blocks)?,
-            Header::Absent => Places::of_contract(contract),
+        let (places, findings) = match header {
+            Header::Named | Header::Auto => header::find(contract, header, &mut parser, blocks)?,
+            Header::Absent => (Places::of_contract(contract), Vec::new()),
         };
-        Ok(Reader::Delimited(Box::new(delimited::Reader::new(parser, places))))
+        Ok((Reader::Delimited(Box::new(delimited::Reader::new(contract, parser, places))), findings))
     }
 
     /// Reads all rows of a block; `false` when nobody listened to the end.
@@ -116,6 +135,15 @@ fn line_ends(bytes: &[u8]) -> i64 {
     let ends = memchr2_iter(b'\n', b'\r', bytes);
     let count = ends.filter(|at| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n')).count();
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The length of the first line of `bytes`, with its line end.
+fn line_end(bytes: &[u8]) -> usize {
+    match memchr2(b'\n', b'\r', bytes) {
+        Some(at) if bytes[at..].starts_with(b"\r\n") => at + 2,
+        Some(at) => at + 1,
+        None => bytes.len(),
+    }
 }
 
 /// Whether a byte is part of a line end.

@@ -76,7 +76,7 @@ impl Book {
             repeated: Held::new(ROW_HASH),
             end: End::NotYet,
             tallies: Tally::of(contract, control)?,
-            notes: Notes::new(contract, control),
+            notes: Notes::new(contract, control).map_err(|error| error.at(at))?,
             source_rows: control.rows,
             received_rows: 0,
         })

@@ -36,6 +36,9 @@ pub(crate) struct Control {
     pub(crate) rows: Option<u64>,
     /// Sums by column, in units of the column's last digit.
     pub(crate) sums: BTreeMap<String, i128>,
+    /// The names of all columns, those included that the contract does not name; none where the
+    /// format has compared them itself.
+    pub(crate) columns: Vec<String>,
     /// What is to be told with the totals.
     pub(crate) findings: Vec<Finding>,
 }

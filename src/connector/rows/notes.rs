@@ -3,8 +3,10 @@
 use crate::connector::batch::{Counts, Draft};
 use crate::connector::contract::Contract;
 use crate::connector::finding::{Finding, Matter};
+use crate::connector::names::Named;
 use crate::connector::rows::Control;
 use crate::connector::value::Unmapped;
+use crate::error::Result;
 use datafusion::arrow::array::Array;
 
 /// A column of which more than this share of the values cannot be read has another type.
@@ -33,18 +35,25 @@ struct Tally {
 }
 
 impl Notes {
-    pub(super) fn new(contract: &Contract, control: &Control) -> Self {
+    pub(super) fn new(contract: &Contract, control: &Control) -> Result<Self> {
         let tally = |name: &String| Tally {
             name: name.clone(),
             readable: 0,
             unreadable: 0,
             unmapped: Unmapped::default(),
         };
-        Self {
+        let mut said = control.findings.clone();
+        // Names that nobody can tell apart have been matched by their case.
+        if let Ok(named) = Named::of(contract, &control.columns)
+            && !control.columns.is_empty()
+        {
+            said.extend(named.findings(contract, &control.columns)?);
+        }
+        Ok(Self {
             columns: contract.columns.iter().map(|column| tally(&column.name)).collect(),
             skipped: contract.skip.iter().map(|skip| (skip.label.clone(), 0)).collect(),
-            said: control.findings.clone(),
-        }
+            said,
+        })
     }
 
     /// Takes note of rows and of what was counted with them, before any of them is taken out.

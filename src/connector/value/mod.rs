@@ -20,6 +20,9 @@ use recast::{Recasted, Recaster};
 use std::borrow::Cow;
 use typed::Marks;
 
+/// The most text of one cell. More is an unclosed quote or a document, and no value of a table.
+const MAX_CELL_BYTES: usize = 8 << 20;
+
 /// A typed value, in the form in which the lake keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value<'a> {
@@ -145,8 +148,12 @@ impl Reader {
                 }
             }
         };
+        let forgives = recaster.forgives;
         self.recaster = Some(recaster);
-        value
+        match value {
+            Err(reason) if forgives && reason.code != Code::Required => self.missing(""),
+            value => value,
+        }
     }
 
     fn read_cell<'a>(&mut self, cell: Cell<'a>) -> Result<Value<'a>, Reason> {
@@ -177,6 +184,14 @@ impl Reader {
             return meant;
         }
         match &mut self.kind {
+            Kind::Text if text.len() > MAX_CELL_BYTES => {
+                let message = format!(
+                    "{} MiB of text are more than the {} of a cell",
+                    text.len() >> 20,
+                    MAX_CELL_BYTES >> 20
+                );
+                return Err(Reason::new(Code::TooLong, &self.name, message));
+            }
             Kind::Text if self.trim_text => Ok(Value::Text(Cow::Borrowed(trimmed))),
             Kind::Text => Ok(Value::Text(Cow::Borrowed(text))),
             Kind::Bool => truth(trimmed).map(Value::Bool).ok_or(Code::NotABool),

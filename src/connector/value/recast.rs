@@ -14,6 +14,8 @@ const SHOWN: usize = 24;
 pub(super) struct Recaster {
     take: Option<Regex>,
     map: Option<CodeMap>,
+    /// Whether a text that cannot be read is no value.
+    pub(super) forgives: bool,
     unmapped: Unmapped,
 }
 
@@ -38,14 +40,19 @@ impl Recaster {
     /// The steps that `column` asks for; `None` when it asks for none.
     pub(super) fn new(column: &Column) -> Result<Option<Self>> {
         let recast = &column.recast;
-        if recast.take.is_none() && recast.map.is_none() {
+        if recast.take.is_none() && recast.map.is_none() && !recast.forgives {
             return Ok(None);
         }
         let take = recast.take.as_deref().map(Regex::new).transpose().map_err(|error| {
             Error::config(format!("`take` of column '{}' is no regular expression", column.name))
                 .because(error)
         })?;
-        Ok(Some(Self { take, map: recast.map.clone(), unmapped: Unmapped::default() }))
+        Ok(Some(Self {
+            take,
+            map: recast.map.clone(),
+            forgives: recast.forgives,
+            unmapped: Unmapped::default(),
+        }))
     }
 
     /// The part of `text` that the column is made of; nothing when there is none.
