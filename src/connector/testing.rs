@@ -127,6 +127,7 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         max_bad: 1.0,
         skip: Vec::new(),
         drift: Drift::default(),
+        optional: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::pull::{Pull, Wish};
 use crate::connector::contract::{Contract, Mode};
 use crate::connector::{self, Listed, Offer, Session, SourceFile, Span};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::lake::raw::{self, Load, Place};
 use crate::landing::{self, Covers, Landed, Task};
 use crate::project::Source;
@@ -111,7 +111,14 @@ async fn table(
     let accept_drop = pull.wish.accept_drop;
     let task = Task { place: &place, contract, covers, file: None, accept_drop };
     let mut pulled = Pulled::default();
-    let load = pulled.add(landing::land(&pull.hub.lake, task, extract).instrument(landing_of(&place)).await?);
+    let landed = match landing::land(&pull.hub.lake, task, extract).instrument(landing_of(&place)).await {
+        // What was never there is not missing.
+        Err(error) if error.kind() == Kind::Absent && contract.optional && last.is_none() => {
+            return Ok(pulled);
+        }
+        landed => landed?,
+    };
+    let load = pulled.add(landed);
     let changed = load.map_or(0, |load| load.changed_rows);
     if changed > 0 && matches!(contract.mode, Mode::Log(_)) {
         pulled.notes.push(format!("{changed} rows of a log were changed at the source"));

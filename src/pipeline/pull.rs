@@ -48,6 +48,9 @@ pub struct Wish {
 impl Wish {
     /// Whether an entity can be asked for what is wished.
     pub fn fits(&self, source: &Source, contract: &Contract) -> bool {
+        if !source.address.has_layout(contract) {
+            return false;
+        }
         let Some((from, to)) = &self.between else { return true };
         source.address.is_database()
             && connector::bound(contract, from).is_ok()

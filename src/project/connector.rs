@@ -63,6 +63,7 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>, lists: &L
         max_bad: section.share("max_bad").unwrap_or(1.0),
         skip,
         drift,
+        optional: section.bool("optional").unwrap_or(false),
         mode,
         table,
         file,

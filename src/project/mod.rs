@@ -302,6 +302,11 @@ impl Address {
             Address::Folder(_) | Address::Store(_) => false,
         }
     }
+
+    /// Whether `contract` says what the entity looks like at such an address.
+    pub fn has_layout(&self, contract: &Contract) -> bool {
+        if self.is_database() { contract.table.is_some() } else { contract.file.is_some() }
+    }
 }
 
 /// A database on a server.

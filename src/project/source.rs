@@ -180,16 +180,16 @@ impl TlsMode {
 
 /// Reports the entities of `system` that cannot be read over the source's transport.
 fn reachable(section: &Section<'_>, system: &System, address: &Address) {
-    let (what, missing): (_, fn(&Contract) -> bool) = match address.is_database() {
-        true => ("table", |contract| contract.table.is_none()),
-        false => ("file", |contract| contract.file.is_none()),
-    };
+    let missing = |contract: &&Contract| !contract.optional && !address.has_layout(contract);
     let names: Vec<&str> =
-        system.entities.values().filter(|c| missing(c)).map(|c| c.entity.as_str()).collect();
+        system.entities.values().filter(missing).map(|contract| contract.entity.as_str()).collect();
     if !names.is_empty() {
+        let what = if address.is_database() { "table" } else { "file" };
         let message =
             format!("system \"{}\" has entities without a {what}: {}", system.name, names.join(", "));
-        let hint = format!("such a source needs a {what} in the contract of every entity");
+        let hint = format!(
+            "such a source needs a {what} in the contract of every entity that is not `optional = true`"
+        );
         section.problem(section.place("address"), message, hint);
     }
 }

@@ -45,6 +45,9 @@ pub struct Contract {
     pub skip: Vec<Skip>,
     /// What becomes of an extract that has other columns than the contract.
     pub drift: Drift,
+    /// Whether a source may be without the entity: without its table, or of a kind for which there
+    /// is no layout. What has been landed once is expected from then on.
+    pub optional: bool,
 }
 
 /// The key of rows that nothing but their place identifies: their file and their line.

@@ -76,6 +76,7 @@ fn as_text(table: &str, names: &[String]) -> Contract {
         max_bad: 1.0,
         skip: Vec::new(),
         drift: Drift::default(),
+        optional: false,
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) async fn all_tables_show_one_moment(bench: &Bench) {
     // One that fails does not harm the next.
     contracts[0].table = Some("nowhere".into());
     let missing = session.read(&contracts[0], &Span::Whole).await.unwrap();
-    assert_eq!(drain(missing).await.unwrap_err().kind(), error::Kind::Contract);
+    assert_eq!(drain(missing).await.unwrap_err().kind(), error::Kind::Absent);
     let extract = session.read(&contracts[1], &Span::Whole).await.unwrap();
     assert_eq!(drain(extract).await.unwrap().rows(), ["1: 1"]);
     drop(session);
