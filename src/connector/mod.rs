@@ -7,6 +7,7 @@ mod finding;
 mod format;
 pub mod hash;
 pub mod infer;
+mod look;
 mod names;
 mod rows;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod transport;
 mod value;
 
 pub use finding::{Finding, Matter};
+pub use look::{Differences, look};
 pub use transport::FileOrder;
 
 use crate::connector::contract::{Column, Contract, Lag};

@@ -92,7 +92,8 @@ impl Named {
         Ok(findings)
     }
 
-    fn missing<'c>(&self, contract: &'c Contract) -> impl Iterator<Item = &'c Column> {
+    /// The columns of the contract that the source lacks, though they are not optional.
+    pub(crate) fn missing<'c>(&self, contract: &'c Contract) -> impl Iterator<Item = &'c Column> {
         let columns = contract.columns.iter().zip(self.cells.clone());
         columns.filter(|(column, cell)| cell.is_none() && !column.optional).map(|(column, _)| column)
     }
@@ -142,7 +143,7 @@ fn called(column: &Column) -> String {
 }
 
 /// Names, shortened to what fits a message.
-fn list(names: &[String]) -> String {
+pub(crate) fn list(names: &[String]) -> String {
     let short = |name: &String| format!("'{}'", name.chars().take(MOST).collect::<String>());
     let shown: Vec<String> = names.iter().take(MOST).map(short).collect();
     match names.len() > MOST {

@@ -31,6 +31,7 @@ pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
 pub use limits::Limits;
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
+pub(crate) use reader::is_slug;
 pub use secret::Secret;
 
 use crate::connector::contract::Contract;
@@ -144,6 +145,27 @@ pub fn people(dir: &Path, settings: String) -> Result<People, Problems> {
     match found.into_problems() {
         None => Ok(people),
         Some(problems) => Err(problems),
+    }
+}
+
+/// The source at an address that somebody types, before there is a contract for it. Its password, if
+/// it needs one, is in a variable of the environment.
+pub fn source_at(dir: &Path, address: &str, password: Option<&str>) -> Result<Source, Problems> {
+    const NAME: &str = "new";
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let mut text = format!("force = \"{NAME}\"\nsystem = \"{NAME}\"\naddress = {}\n", quoted(address));
+    if let Some(variable) = password {
+        text.push_str(&format!("password = {{ env = {} }}\n", quoted(variable)));
+    }
+    let (doc, found) = (Doc::new("--from", text), Found::default());
+    let force = Force { code: NAME.into(), name: NAME.into(), ons_code: None };
+    let system = System { name: NAME.into(), vendor: NAME.into(), entities: BTreeMap::new() };
+    let (forces, systems) = ([(NAME.into(), force)].into(), [(NAME.into(), system)].into());
+    let name = reader::Text { value: NAME, span: 0..0 };
+    let source = reader::read(&doc, &found, |root| source::check(dir, &name, root, &forces, &systems));
+    match (source, found.into_problems()) {
+        (Some((_, source)), None) => Ok(source),
+        (_, problems) => Err(problems.unwrap_or_default()),
     }
 }
 

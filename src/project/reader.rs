@@ -277,7 +277,7 @@ fn as_text<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<Text<'a>> {
 
 /// Whether `name` can be a force, source, entity, column or model: lowercase letters, digits and
 /// `_`, a letter first. Such a name is the same in SQL, in a path and in a URL.
-pub(super) fn is_slug(name: &str) -> bool {
+pub(crate) fn is_slug(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
