@@ -13,7 +13,7 @@ mod value;
 
 pub use transport::FileOrder;
 
-use crate::connector::contract::{Contract, Lag};
+use crate::connector::contract::{Contract, InvoicePart, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -231,6 +231,11 @@ pub fn earlier(contract: &Contract, a: String, b: String) -> Result<String> {
 /// Where a file of this name stands among the files of its entity.
 pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
     transport::file_order(contract, name)
+}
+
+/// The names of what a contract may take from a part of an invoice document.
+pub fn invoice_names(part: InvoicePart) -> Vec<&'static str> {
+    format::invoice_names(part)
 }
 
 /// What the row hashes of `contract` are made of.

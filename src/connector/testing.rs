@@ -107,7 +107,7 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         entity: "e".into(),
         table: Some("E".into()),
         file: Some(FileLayout {
-            matching: "E_*.csv".into(),
+            matching: vec!["E_*.csv".into()],
             format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
             encoding: Encoding::Utf8,
             trailer: None,

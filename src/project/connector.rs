@@ -43,7 +43,7 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
     }
     let mut file = section.section("file");
     let format = file.as_mut().and_then(layout::format);
-    let columns = columns(entity.value, &mut section, format == Some(FileFormat::Fixed));
+    let columns = columns(entity.value, &mut section, format.as_ref());
     let file = file.and_then(|file| layout::layout(file, format, &columns));
     let mode = mode::check(&mut section, &columns, table.is_some());
     let contract = Contract {
@@ -62,12 +62,14 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
     contract
 }
 
-fn columns(entity: &str, section: &mut Section<'_>, fixed: bool) -> Vec<Column> {
+fn columns(entity: &str, section: &mut Section<'_>, format: Option<&FileFormat>) -> Vec<Column> {
     let mut next = 1;
     let mut columns = Vec::new();
     for (name, mut section) in section.sections("columns", "column") {
-        let place = place(&mut section, fixed, &mut next);
-        columns.push(Column { place, ..column::check(&name, &mut section) });
+        let place = place(&mut section, format == Some(&FileFormat::Fixed), &mut next);
+        let column = Column { place, ..column::check(&name, &mut section) };
+        layout::takes(&section, format, &column);
+        columns.push(column);
         section.finish();
     }
     if columns.is_empty() {

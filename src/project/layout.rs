@@ -2,7 +2,10 @@
 
 use super::connector::numeric;
 use super::reader::{Section, Text};
-use crate::connector::contract::{Column, Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+use crate::connector;
+use crate::connector::contract::{
+    Column, Encoding, FileFormat, FileLayout, InvoicePart, Trailer, TrailerPart,
+};
 use crate::error::known;
 use std::time::Duration;
 
@@ -20,11 +23,41 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
             header: section.bool("header").unwrap_or(true),
         }),
         "fixed" => Some(FileFormat::Fixed),
+        "invoice" => part(section).map(FileFormat::Invoice),
         other => {
-            let hint = known("formats", other, ["csv", "fixed"]);
+            let hint = known("formats", other, ["csv", "fixed", "invoice"]);
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }
+    }
+}
+
+/// What of an invoice document is a row.
+fn part(section: &mut Section<'_>) -> Option<InvoicePart> {
+    const PARTS: [(&str, InvoicePart); 5] = [
+        ("document", InvoicePart::Document),
+        ("line", InvoicePart::Line),
+        ("vat", InvoicePart::Vat),
+        ("field", InvoicePart::Field),
+        ("rule", InvoicePart::Rule),
+    ];
+    let text = section.required("part", "\"document\"")?;
+    let found = PARTS.iter().find(|(name, _)| *name == text.value);
+    if found.is_none() {
+        let hint = known("parts", text.value, PARTS.iter().map(|(name, _)| *name));
+        section.problem(text.span, format!("unknown part \"{}\"", text.value), hint);
+    }
+    found.map(|(_, part)| *part)
+}
+
+/// Reports the names that a column takes and the format does not have; formats whose names are
+/// only known with the file have all.
+pub(super) fn takes(section: &Section<'_>, format: Option<&FileFormat>, column: &Column) {
+    let Some(FileFormat::Invoice(part)) = format else { return };
+    let names = connector::invoice_names(*part);
+    for from in column.from.iter().filter(|from| !names.contains(&from.to_lowercase().as_str())) {
+        let hint = known("fields", from, names.iter().copied());
+        section.problem(section.place("from"), format!("this part has no field \"{from}\""), hint);
     }
 }
 
@@ -49,16 +82,7 @@ pub(super) fn layout(
     format: Option<FileFormat>,
     columns: &[Column],
 ) -> Option<FileLayout> {
-    let matching = section.required("match", "\"ITR_POSITION_*.csv\"");
-    if let Some(text) = &matching
-        && let Err(error) = glob::Pattern::new(text.value)
-    {
-        section.problem(
-            text.span.clone(),
-            format!("\"{}\" is not a file pattern: {}", text.value, error.msg),
-            (),
-        );
-    }
+    let matching = matching(&mut section);
     let encoding = encoding(&mut section);
     let trailer = section.text("trailer").and_then(|text| trailer(&section, &text, columns));
     let order = section.text("order").map(|text| order(&section, &text));
@@ -66,7 +90,7 @@ pub(super) fn layout(
     let done = section.text("done").map(|text| done(&section, &text));
     section.finish();
     Some(FileLayout {
-        matching: matching?.value.into(),
+        matching,
         format: format?,
         encoding,
         trailer,
@@ -74,6 +98,20 @@ pub(super) fn layout(
         settle,
         done,
     })
+}
+
+fn matching(section: &mut Section<'_>) -> Vec<String> {
+    if !section.has("match") {
+        section.required("match", "\"ITR_POSITION_*.csv\"");
+    }
+    let patterns = section.one_or_more("match");
+    for text in &patterns {
+        if let Err(error) = glob::Pattern::new(text.value) {
+            let message = format!("\"{}\" is not a file pattern: {}", text.value, error.msg);
+            section.problem(text.span.clone(), message, ());
+        }
+    }
+    patterns.into_iter().map(|text| text.value.into()).collect()
 }
 
 fn encoding(section: &mut Section<'_>) -> Encoding {

@@ -14,8 +14,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The good rows of the fixture of one entity; none if there is no such file.
+/// The good rows of the fixtures of one entity: of the file that is named after it, or else of the
+/// files that its layout matches; none if there is no such file.
 pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let matching = contract.file.as_ref().map(|layout| layout.matching.clone());
     let source = Source {
         name: "fixtures".into(),
         force: "test".into(),
@@ -23,11 +25,14 @@ pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRe
         address: Address::Folder(folder.to_path_buf()),
         access: Access::default(),
     };
-    let contract = Contract { file: Some(layout(contract)), ..contract.clone() };
+    let mut contract = Contract { file: Some(layout(contract)), ..contract.clone() };
     let schema = Arc::new(raw_columns(&contract));
-    let Offer::Files { ready, .. } = connector::open(&source).await?.offers(&contract).await? else {
-        return Err(Error::internal("a folder that offers tables"));
-    };
+    let mut ready = offered(&source, &contract).await?;
+    // Documents that several entities read have the names that their own patterns match.
+    if ready.is_empty() && let (Some(layout), Some(own)) = (&mut contract.file, matching) {
+        layout.matching = own;
+        ready = offered(&source, &contract).await?;
+    }
     let mut rows = Vec::new();
     for Listed { name, tag, .. } in ready {
         let path = folder.join(&name);
@@ -40,11 +45,18 @@ pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRe
     Ok((schema, rows))
 }
 
+async fn offered(source: &Source, contract: &Contract) -> Result<Vec<Listed>> {
+    match connector::open(source).await?.offers(contract).await? {
+        Offer::Files { ready, .. } => Ok(ready),
+        Offer::Table => Err(Error::internal("a folder that offers tables")),
+    }
+}
+
 /// The layout of a fixture: that of the entity's files, or plain CSV if it only has a table. It is
 /// named after its entity, not as the vendor names files, and nobody is still writing to it.
 fn layout(contract: &Contract) -> FileLayout {
     let plain = || FileLayout {
-        matching: String::new(),
+        matching: Vec::new(),
         format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
         encoding: Encoding::Utf8,
         trailer: None,
@@ -53,7 +65,7 @@ fn layout(contract: &Contract) -> FileLayout {
         done: None,
     };
     FileLayout {
-        matching: format!("{}.*", contract.entity),
+        matching: vec![format!("{}.*", contract.entity)],
         order: None,
         settle: Duration::ZERO,
         done: None,

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// How the files of an entity are found and cut into rows.
 #[derive(Debug, Clone)]
 pub struct FileLayout {
-    /// A glob over file names.
-    pub matching: String,
+    /// Globs over file names: a file that one of them names is one of the entity's.
+    pub matching: Vec<String>,
     /// How a file is cut into rows and cells.
     pub format: FileFormat,
     /// The character encoding; a UTF-8 byte order mark is always tolerated.
@@ -36,6 +36,23 @@ pub enum FileFormat {
     },
     /// Cells at fixed places (`format = "fixed"`).
     Fixed,
+    /// A part of invoice documents (`format = "invoice"`).
+    Invoice(InvoicePart),
+}
+
+/// What of an invoice document is a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoicePart {
+    /// The document: one row, whether it can be read or not.
+    Document,
+    /// A line.
+    Line,
+    /// A VAT category and rate of the breakdown.
+    Vat,
+    /// Any field, with how it was found.
+    Field,
+    /// The verdict of a rule.
+    Rule,
 }
 
 /// A character encoding.

@@ -2,7 +2,7 @@
 
 mod layout;
 
-pub use layout::{Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+pub use layout::{Encoding, FileFormat, FileLayout, InvoicePart, Trailer, TrailerPart};
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};

@@ -50,7 +50,7 @@ impl Blocks {
             FileFormat::Delimited { delimiter, quote, .. } => {
                 Some(Quoting { delimiter: *delimiter, quote: *quote })
             }
-            FileFormat::Fixed => None,
+            FileFormat::Fixed | FileFormat::Invoice(_) => None,
         };
         Self { text, block_bytes, quoting, buffer: Vec::new(), line: 1, has_more: true, first: None }
     }

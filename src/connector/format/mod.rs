@@ -9,6 +9,7 @@ mod decode;
 mod delimited;
 mod fixed;
 mod header;
+mod invoice;
 mod pages;
 mod records;
 mod threads;
@@ -22,6 +23,7 @@ use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
 use header::Places;
+pub(crate) use invoice::names as invoice_names;
 use memchr::memchr2_iter;
 use pages::Pages;
 use std::thread::available_parallelism;
@@ -63,6 +65,9 @@ pub(crate) fn read_blocks(
     block_bytes: usize,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
+    if let FileFormat::Invoice(part) = layout.format {
+        return invoice::read(contract, part, file, at, emit);
+    }
     let (text, control) = Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?;
     let mut book = Book::new(contract, at, Some(file.name.clone()), &control)?;
     let is_padded = layout.format == FileFormat::Fixed;
