@@ -148,27 +148,24 @@ pub(super) fn is_charge(allowance: &Group) -> bool {
 }
 
 impl InvoiceDocument {
-    /// Every field with the group it belongs to, such as `line 3`, in the order of the shape.
+    /// Every field with the group it belongs to, such as `line 3`.
     pub(super) fn fields(&self) -> Vec<(String, &Field)> {
-        let mut all = Vec::new();
-        let mut add = |subject: String, group| {
-            let Group { fields } = group;
-            all.extend(fields.iter().map(|field| (subject.clone(), field)));
+        let numbered = |what: &str, groups: &'_ [Group]| -> Vec<String> {
+            (1..=groups.len()).map(|at| format!("{what} {at}")).collect()
         };
-        add("document".into(), &self.header);
-        for (one, at) in self.allowances.iter().zip(1..) {
-            add(format!("allowance {at}"), one);
-        }
+        let mut groups: Vec<(String, &Group)> = vec![("document".into(), &self.header)];
+        groups.extend(numbered("allowance", &self.allowances).into_iter().zip(&self.allowances));
         for (line, at) in self.lines.iter().zip(1..) {
-            add(format!("line {at}"), &line.group);
-            for (one, nth) in line.allowances.iter().zip(1..) {
-                add(format!("line {at} allowance {nth}"), one);
-            }
+            let subject = format!("line {at}");
+            let allowances = numbered(&format!("{subject} allowance"), &line.allowances);
+            groups.push((subject, &line.group));
+            groups.extend(allowances.into_iter().zip(&line.allowances));
         }
-        for (rate, at) in self.vat.iter().zip(1..) {
-            add(format!("vat {at}"), rate);
-        }
-        all
+        groups.extend(numbered("vat", &self.vat).into_iter().zip(&self.vat));
+        let fields = groups.into_iter().flat_map(|(subject, group)| {
+            group.fields.iter().map(move |field| (subject.clone(), field))
+        });
+        fields.collect()
     }
 
     /// The least sure of the fields that a payment rests on; `None` when one of them was not found.
