@@ -2,7 +2,7 @@
 //! was read from, how sure that is, and where it was found.
 
 use super::decimal::Decimal;
-use super::terms::{ALLOWANCE, DOCUMENT, Kind, LINE, Term, VAT};
+use super::terms::{DOCUMENT, Kind, Term};
 
 /// What an invoice was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +150,7 @@ pub(super) fn is_charge(allowance: &Group) -> bool {
 impl InvoiceDocument {
     /// Every field with the group it belongs to, such as `line 3`.
     pub(super) fn fields(&self) -> Vec<(String, &Field)> {
-        let numbered = |what: &str, groups: &'_ [Group]| -> Vec<String> {
+        let numbered = |what: &str, groups: &[Group]| -> Vec<String> {
             (1..=groups.len()).map(|at| format!("{what} {at}")).collect()
         };
         let mut groups: Vec<(String, &Group)> = vec![("document".into(), &self.header)];
@@ -182,6 +182,3 @@ impl InvoiceDocument {
 pub(super) fn document_term(name: &str) -> Option<&'static Term> {
     DOCUMENT.iter().find(|term| term.name == name)
 }
-
-/// The terms of every group.
-pub(super) const GROUPS: [&[Term]; 4] = [DOCUMENT, LINE, VAT, ALLOWANCE];

@@ -125,23 +125,36 @@ fn wait(child: &mut Child) -> std::io::Result<bool> {
     }
 }
 
-/// The words of Tesseract's table: one line each, with twelve columns.
+/// The words of Tesseract's table: one row each, with twelve columns, under the row of their line.
 fn parsed(table: &str, page: usize) -> Vec<Word> {
-    let word = |line: &str| {
-        let cells: Vec<&str> = line.split('\t').collect();
-        let [level, _, _, _, _, _, left, top, width, height, sure, text] = cells[..] else { return None };
-        let number = |cell: &str| cell.parse::<f64>().ok();
-        let (left, top, width, height) = (number(left)?, number(top)?, number(width)?, number(height)?);
-        // Level 5 is a word.
-        (level == "5" && !text.trim().is_empty()).then(|| Word {
-            page,
-            left,
-            right: left + width,
-            base: top + height,
-            size: height,
-            text: text.trim().to_string(),
-            confidence: number(sure).unwrap_or_default().clamp(0.0, 100.0) / 100.0,
-        })
-    };
-    table.lines().filter_map(word).collect()
+    const LINE: &str = "4";
+    const WORD: &str = "5";
+    let mut words = Vec::new();
+    let mut size = 0.0;
+    for row in table.lines() {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let [level, _, _, _, _, _, left, top, width, height, sure, text] = cells[..] else { continue };
+        let number = |cell: &str| cell.parse::<f64>().ok().filter(|number| number.is_finite());
+        let (Some(left), Some(top), Some(width), Some(height)) =
+            (number(left), number(top), number(width), number(height))
+        else {
+            continue;
+        };
+        if level == LINE {
+            // The box of a word says nothing of its letters' size: "no" is lower than "No".
+            size = height;
+        }
+        if level == WORD && !text.trim().is_empty() {
+            words.push(Word {
+                page,
+                left,
+                right: left + width,
+                base: top + height,
+                size,
+                text: text.trim().to_string(),
+                confidence: number(sure).unwrap_or_default().clamp(0.0, 100.0) / 100.0,
+            });
+        }
+    }
+    words
 }

@@ -136,7 +136,7 @@ fn value_of(rule: &Rule, lines: &[Vec<Cell>], (line, nth): (usize, usize), rest:
     let cells = &lines[line];
     let label = &cells[nth];
     if let Some(meant) = &rule.raw.means {
-        return Some(field(rule, label, (meant.clone(), &label.text), 1.0));
+        return Some(field(rule, label, (meant.clone(), label.text.trim()), 1.0));
     }
     if let Some(value) = rule.value(rest) {
         return Some(field(rule, label, value, 1.0));
@@ -171,7 +171,7 @@ impl Rule {
 }
 
 fn field(rule: &Rule, cell: &Cell, (value, raw): Written<'_>, worth: f64) -> Field {
-    let confidence = rule.raw.confidence * worth * cell.confidence;
+    let confidence = rule.raw.confidence * worth * cell.confidence(raw);
     let field = Field::read(rule.term, &value, confidence, cell.place());
     match rule.term.kind {
         Kind::Account => field,

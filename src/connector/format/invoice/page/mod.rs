@@ -30,11 +30,25 @@ pub(super) struct Cell {
     pub(super) right: f64,
     pub(super) base: f64,
     pub(super) text: String,
-    /// That of its least sure word.
-    pub(super) confidence: f64,
+    /// Where each word ends in the text, and how sure it is.
+    words: Vec<(usize, f64)>,
 }
 
 impl Cell {
+    /// How sure a part of the text is: as its least sure word.
+    pub(super) fn confidence(&self, part: &str) -> f64 {
+        let start = self.text.find(part).unwrap_or_default();
+        let behind = self.words.iter().filter(|(end, _)| *end > start);
+        let mut sure = 1.0;
+        for (end, confidence) in behind {
+            sure = f64::min(sure, *confidence);
+            if *end >= start + part.len() {
+                break;
+            }
+        }
+        sure
+    }
+
     /// Where it is, for people: `page 2 at 351,409`.
     pub(super) fn place(&self) -> String {
         format!("page {} at {:.0},{:.0}", self.page, self.left, self.base)
@@ -77,15 +91,15 @@ fn cells(mut line: Vec<Word>) -> Vec<Cell> {
             Some(cell) if word.left - cell.right < CELL_GAP * word.size => {
                 cell.text = format!("{} {}", cell.text, word.text);
                 cell.right = cell.right.max(word.right);
-                cell.confidence = cell.confidence.min(word.confidence);
+                cell.words.push((cell.text.len(), word.confidence));
             }
             _ => cells.push(Cell {
                 page: word.page,
                 left: word.left,
                 right: word.right,
                 base: word.base,
+                words: vec![(word.text.len(), word.confidence)],
                 text: word.text,
-                confidence: word.confidence,
             }),
         }
     }
