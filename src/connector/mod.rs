@@ -11,7 +11,7 @@ mod testing;
 mod transport;
 mod value;
 
-pub use transport::FileOrder;
+pub use transport::{FileOrder, Heard};
 
 use crate::connector::contract::{Contract, Lag};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::stream::BoxStream;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -33,6 +33,8 @@ pub struct Session(transport::Session);
 pub enum Offer {
     /// A table: its state now.
     Table,
+    /// An answer to whoever asks.
+    Answer,
     /// Files.
     Files {
         /// The complete ones, in the order in which they must be landed; none is not an error.
@@ -193,6 +195,12 @@ impl Session {
         self.0.read(contract, span).await
     }
 
+    /// What the source answers about the rows of `span`, byte for byte: to be kept as a file, whose
+    /// tag says when it was received (RFC 3339).
+    pub async fn ask(&mut self, contract: &Contract, span: &Span) -> Result<Bytes> {
+        self.0.ask(contract, span).await
+    }
+
     /// The bytes of a file that nobody wrote to in the meantime.
     pub async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
         self.0.fetch(contract, file).await
@@ -205,6 +213,11 @@ pub type Bytes = BoxStream<'static, Result<bytes::Bytes>>;
 /// Starts reading a file in the layout of `contract`.
 pub fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
     transport::read_file(source, contract, file)
+}
+
+/// What the answer of a queue at `path` holds.
+pub fn heard(contract: &Contract, path: &Path) -> Result<Heard> {
+    transport::heard(contract, path)
 }
 
 /// A lower bound `lag` below `high`, both as [`Totals::high`] writes them.

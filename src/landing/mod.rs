@@ -7,10 +7,12 @@ mod keep;
 mod known;
 mod repair;
 mod schema;
+mod spool;
 mod staged;
 
 pub use keep::{keep, kept};
 pub use repair::{Damaged, damaged, repair};
+pub use spool::{Spool, Spooled};
 
 use crate::connector::contract::{Contract, Mode};
 use crate::connector::{self, Extract, SourceFile, Totals};

@@ -3,7 +3,7 @@
 use super::System;
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{column, layout, mode};
+use super::{column, http, layout, mode};
 use crate::connector::contract::{Column, Contract, FileFormat, LINE_KEY, Mode, Place, Type, XmlLayout};
 use crate::error::known;
 
@@ -21,10 +21,11 @@ pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {
         if entities.is_empty() {
             root.wrong(format!("system \"{name}\" has no entities"), "declare one as [entities.<name>]");
         }
-        let entities = entities
+        let mut entities = entities
             .into_iter()
             .map(|(entity, section)| (entity.value.to_string(), contract(name, &entity, section)))
             .collect();
+        http::link(&mut root, &mut entities);
         root.finish();
         System { name: name.into(), vendor, entities }
     })
@@ -35,16 +36,17 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
         section.wrong(format!("entity \"{}\" is not a slug", entity.value), SLUG);
     }
     let table = section.text("table").map(|t| t.value.to_string());
-    if table.is_none() && !section.has("file") {
+    if table.is_none() && !section.has("file") && !section.has("http") {
         section.wrong(
-            format!("entity \"{}\" has neither a table nor a file", entity.value),
-            "give a table for databases, a [file] for files, or both",
+            format!("entity \"{}\" has neither a table nor a file nor a request", entity.value),
+            "give a table for databases, a [file] for files, [http] for REST interfaces, or several",
         );
     }
     let mut file = section.section("file");
     let format = file.as_mut().and_then(layout::format);
     let columns = columns(entity.value, &mut section, format.as_ref());
     let file = file.and_then(|file| layout::layout(file, format, &columns));
+    let http = section.section("http");
     let mode = mode::check(&mut section, &columns, table.is_some());
     let contract = Contract {
         system: system.into(),
@@ -53,6 +55,8 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
         totals: totals(&mut section, &columns),
         max_drop: section.share("max_drop").unwrap_or(0.5),
         min_rows: section.number("min_rows").unwrap_or(0).into(),
+        optional: section.bool("optional").unwrap_or(false),
+        http: http.and_then(|http| http::check(http, &mode)),
         mode,
         table,
         file,

@@ -2,7 +2,9 @@
 
 use super::connector::numeric;
 use super::reader::{Section, Text, Value};
-use crate::connector::contract::{Column, Encoding, FileFormat, FileLayout, Trailer, TrailerPart, XmlLayout};
+use crate::connector::contract::{
+    Column, Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart, XmlLayout,
+};
 use crate::error::known;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,8 +24,11 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         }),
         "fixed" => Some(FileFormat::Fixed),
         "xml" => xml(section).map(FileFormat::Xml),
+        "json" => Some(json(section)),
+        "ndjson" => Some(FileFormat::Ndjson),
+        "sheet" => Some(FileFormat::Sheet(sheet(section))),
         other => {
-            let hint = known("formats", other, ["csv", "fixed", "xml"]);
+            let hint = known("formats", other, ["csv", "fixed", "json", "ndjson", "sheet", "xml"]);
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }
@@ -53,6 +58,80 @@ fn xml(section: &mut Section<'_>) -> Option<XmlLayout> {
             section.problem(rows.span, problem, "for example rows = \"/Extract/Worker\"");
             None
         }
+    }
+}
+
+/// Where JSON texts have their rows, and what says how many there are.
+pub(super) fn json(section: &mut Section<'_>) -> FileFormat {
+    let rows = section.text("rows").map(|text| {
+        if !text.value.starts_with('$') {
+            let hint = "for example \"$.items[*]\"";
+            section.problem(text.span.clone(), format!("\"{}\" is not a JSONPath", text.value), hint);
+        }
+        json_path(section, &text)
+    });
+    let count = section.text("count").map(|text| json_path(section, &text));
+    FileFormat::Json { rows, count }
+}
+
+/// A path in a JSON text: a JSONPath, or names of members with dots between them.
+pub(super) fn json_path(section: &Section<'_>, text: &Text<'_>) -> String {
+    if text.value.starts_with('$')
+        && let Err(error) = serde_json_path::JsonPath::parse(text.value)
+    {
+        let message = format!("\"{}\" is not a JSONPath: {error}", text.value);
+        section.problem(text.span.clone(), message, "for example \"$.links[?@.rel=='next'].href\"");
+    }
+    text.value.into()
+}
+
+/// The most rows of a header.
+const MOST_HEADER_ROWS: u32 = 5;
+
+fn sheet(section: &mut Section<'_>) -> SheetLayout {
+    let sheets = section.one_or_more("sheets");
+    for name in &sheets {
+        glob_checked(section, name, name.value.trim_start_matches('!'));
+    }
+    if !sheets.is_empty() && sheets.iter().all(|name| name.value.starts_with('!')) {
+        let hint = "for example sheets = [\"*\", \"!Notes\"]";
+        section.problem(section.place("sheets"), "\"sheets\" names none that is read", hint);
+    }
+    let header_rows = section.number("header_rows").unwrap_or(1);
+    if !(1..=MOST_HEADER_ROWS).contains(&header_rows) {
+        let message = format!("\"header_rows\" must be 1 to {MOST_HEADER_ROWS}");
+        section.problem(section.place("header_rows"), message, ());
+    }
+    SheetLayout {
+        sheets: sheets.iter().map(|name| name.value.into()).collect(),
+        header_rows: header_rows.max(1) as usize,
+    }
+}
+
+/// Which members of archives are read.
+fn member(section: &mut Section<'_>) -> Member {
+    let (one, all) = (section.text("member"), section.text("members"));
+    for name in one.iter().chain(&all) {
+        glob_checked(section, name, name.value);
+    }
+    match (one, all) {
+        (None, None) => Member::Only,
+        (Some(one), None) => Member::One(one.value.into()),
+        (None, Some(all)) => Member::All(all.value.into()),
+        (Some(_), Some(all)) => {
+            section.problem(
+                all.span.clone(),
+                "\"member\" reads one member, \"members\" all that match",
+                "give one of them",
+            );
+            Member::All(all.value.into())
+        }
+    }
+}
+
+fn glob_checked(section: &Section<'_>, text: &Text<'_>, pattern: &str) {
+    if let Err(error) = glob::Pattern::new(pattern) {
+        section.problem(text.span.clone(), format!("\"{pattern}\" is not a pattern: {}", error.msg), ());
     }
 }
 
@@ -87,6 +166,7 @@ pub(super) fn layout(
             (),
         );
     }
+    let member = member(&mut section);
     let encoding = encoding(&mut section);
     let trailer = section.text("trailer").and_then(|text| trailer(&section, &text, columns));
     if trailer.is_some() && matches!(format, Some(FileFormat::Xml(_))) {
@@ -99,6 +179,7 @@ pub(super) fn layout(
     section.finish();
     Some(FileLayout {
         matching: matching?.value.into(),
+        member,
         format: format?,
         encoding,
         trailer,

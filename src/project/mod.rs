@@ -8,6 +8,7 @@
 mod column;
 mod connector;
 mod header;
+mod http;
 mod hub;
 mod keep;
 mod layout;
@@ -23,15 +24,18 @@ mod problem;
 mod reader;
 mod reference;
 mod secret;
+mod sftp;
 mod source;
 mod tables;
 
+pub use http::Auth;
 pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
 pub use limits::Limits;
 pub use odbc::{Odbc, Product};
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
 pub use secret::Secret;
+pub(crate) use source::is_loopback;
 
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
@@ -290,16 +294,46 @@ pub enum Address {
     /// A folder in an object store: `s3://bucket/path`, `az://container/path`, `gs://bucket/path`,
     /// `https://host/path` (WebDAV).
     Store(Url),
+    /// `sftp://user@host:port/folder`.
+    Sftp(Remote),
+    /// `https://host/path`: a REST interface, for systems whose entities are asked for over HTTP.
+    Rest(Url),
 }
 
 impl Address {
-    /// Whether the source offers tables; otherwise it offers files.
-    pub fn is_database(&self) -> bool {
+    /// What the source offers, and so what its entities' contracts must describe.
+    pub fn offers(&self) -> Offers {
         match self {
-            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => true,
-            Address::Folder(_) | Address::Store(_) => false,
+            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => Offers::Tables,
+            Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => Offers::Files,
+            Address::Rest(_) => Offers::Answers,
         }
     }
+
+    /// Whether the source offers tables.
+    pub fn is_database(&self) -> bool {
+        self.offers() == Offers::Tables
+    }
+
+    /// Whether `contract` says what the entity looks like at such an address.
+    pub fn has_layout(&self, contract: &Contract) -> bool {
+        match self.offers() {
+            Offers::Tables => contract.table.is_some(),
+            Offers::Files => contract.file.is_some(),
+            Offers::Answers => contract.http.is_some(),
+        }
+    }
+}
+
+/// What a source offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offers {
+    /// Tables of a database.
+    Tables,
+    /// Files of a folder.
+    Files,
+    /// Answers of a REST interface.
+    Answers,
 }
 
 /// A database on a server.
@@ -315,14 +349,36 @@ pub struct Server {
     pub database: String,
 }
 
+/// A folder on a server that speaks SFTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who reads; an account that may only read.
+    pub user: String,
+    /// The folder: from the server's root, or without a slash at its beginning from the user's home.
+    pub folder: String,
+}
+
 /// How a source is entered, and how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The password of a database's user.
+    /// The password of the user of a database or an SFTP server.
     pub password: Option<Secret>,
-    /// Whether and how a database's connection is encrypted.
+    /// The private key of the user of an SFTP server.
+    pub key: Option<Secret>,
+    /// What the private key is encrypted with.
+    pub passphrase: Option<Secret>,
+    /// The host keys that SFTP servers may show, in the format of OpenSSH, absolute; always given for
+    /// such a source.
+    pub known_hosts: Option<PathBuf>,
+    /// What a REST interface is shown to know who asks.
+    pub auth: Option<Auth>,
+    /// Whether and how a connection to a server is encrypted.
     pub tls: TlsMode,
-    /// The certificate authority of a database's server, PEM, absolute; `None`: the system's.
+    /// The certificate authority of a server, PEM, absolute; `None`: the system's.
     pub ca: Option<PathBuf>,
     /// The longest time that reading one entity may take.
     pub timeout: Duration,
@@ -338,6 +394,10 @@ impl Default for Access {
     fn default() -> Self {
         Self {
             password: None,
+            key: None,
+            passphrase: None,
+            known_hosts: None,
+            auth: None,
             tls: TlsMode::Off,
             ca: None,
             timeout: source::TIMEOUT,

@@ -92,7 +92,10 @@ fn hide_in(table: &DeTable<'_>, shown: &mut [u8]) {
         let carries =
             |text: &str, words: &[&str]| words.iter().any(|word| text.to_lowercase().contains(word));
         let secret = |text: &str| {
-            named || (text.contains("://") && text.contains('@')) || carries(text, &["pwd=", "password="])
+            named
+                || (text.contains("://") && text.contains('@'))
+                || text.contains("PRIVATE KEY-----")
+                || carries(text, &["pwd=", "password="])
         };
         let span = value.span();
         let hidden = match value.get_ref() {

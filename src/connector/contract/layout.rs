@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct FileLayout {
     /// A glob over file names.
     pub matching: String,
+    /// Which members are read of a file that is an archive.
+    pub member: Member,
     /// How a file is cut into rows and cells.
     pub format: FileFormat,
     /// The character encoding; a UTF-8 byte order mark is always tolerated.
@@ -39,6 +41,56 @@ pub enum FileFormat {
     Fixed,
     /// Elements (`format = "xml"`).
     Xml(XmlLayout),
+    /// JSON texts, one after the other (`format = "json"`).
+    Json {
+        /// Where a text has its rows, as a JSONPath; `None`: the elements of an array, or the text
+        /// itself.
+        rows: Option<String>,
+        /// The member of the first text that says how many rows there are.
+        count: Option<String>,
+    },
+    /// A JSON object in each line (`format = "ndjson"`).
+    Ndjson,
+    /// A workbook (`format = "sheet"`).
+    Sheet(SheetLayout),
+}
+
+/// Which members are read of a file that is an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    /// The only one that it has.
+    Only,
+    /// The only one whose name matches this glob.
+    One(String),
+    /// All whose names match this glob, one after the other.
+    All(String),
+}
+
+impl Member {
+    /// What names are compared with.
+    pub fn pattern(&self) -> Option<&str> {
+        match self {
+            Member::Only => None,
+            Member::One(pattern) | Member::All(pattern) => Some(pattern),
+        }
+    }
+}
+
+/// Where a workbook has the rows of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetLayout {
+    /// Globs over the names of its sheets, without case; those that begin with `!` leave sheets
+    /// out. None: the first sheet.
+    pub sheets: Vec<String>,
+    /// The number of rows of a header, at least 1.
+    pub header_rows: usize,
+}
+
+impl SheetLayout {
+    /// Whether these are never the rows of several sheets.
+    pub fn is_one(&self) -> bool {
+        self.sheets.is_empty() || (self.sheets.len() == 1 && !self.sheets[0].contains(['*', '?', '[', '!']))
+    }
 }
 
 /// A character encoding.

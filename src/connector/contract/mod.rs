@@ -1,9 +1,11 @@
 //! The contract of an entity: what its rows must look like. Checked once by [`crate::project`].
 
+mod http;
 mod layout;
 mod xml;
 
-pub use layout::{Encoding, FileFormat, FileLayout, Trailer, TrailerPart};
+pub use http::{PageSize, Paging, Parent, PathPart, Queue, Request, Since};
+pub use layout::{Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart};
 pub use xml::{XmlLayout, XmlName, XmlPath};
 
 use chrono_tz::Tz;
@@ -23,6 +25,8 @@ pub struct Contract {
     pub table: Option<String>,
     /// Where and how file transports find it.
     pub file: Option<FileLayout>,
+    /// How REST transports ask for it.
+    pub http: Option<Request>,
     /// The columns that identify a row; never empty, each one required. In mode `log` over files
     /// it may instead be [`LINE_KEY`]: each line of each file is a row of its own.
     pub key: Vec<String>,
@@ -36,6 +40,9 @@ pub struct Contract {
     pub max_drop: f64,
     /// A whole extract with fewer rows is refused.
     pub min_rows: u64,
+    /// Whether a source may be without the entity: without its table, or of a kind for which there
+    /// is no layout. What has been landed once is expected from then on.
+    pub optional: bool,
 }
 
 /// The key of rows that nothing but their place identifies: their file and their line.
@@ -54,6 +61,11 @@ impl Contract {
     pub fn fingerprint(&self) -> String {
         let hash = Sha256::digest(format!("{self:?}"));
         hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether its source forgets what it has answered.
+    pub fn is_queue(&self) -> bool {
+        self.http.as_ref().is_some_and(|request| request.queue.is_some())
     }
 
     /// Whether rows are told apart by [`LINE_KEY`].

@@ -44,15 +44,16 @@ struct Cut {
 }
 
 impl Blocks {
-    /// The blocks of `text`, of about so many bytes each; more only where a record has more.
-    pub(super) fn new(text: Text, format: &FileFormat, block_bytes: usize) -> Self {
+    /// The blocks of `text`, of about so many bytes each; more only where a record has more. Its
+    /// lines are counted from `start` on.
+    pub(super) fn new(text: Text, format: &FileFormat, block_bytes: usize, start: i64) -> Self {
         let quoting = match format {
             FileFormat::Delimited { delimiter, quote, .. } => {
                 Some(Quoting { delimiter: *delimiter, quote: *quote })
             }
-            FileFormat::Fixed | FileFormat::Xml(_) => None,
+            _ => None,
         };
-        Self { text, block_bytes, quoting, buffer: Vec::new(), line: 1, has_more: true, first: None }
+        Self { text, block_bytes, quoting, buffer: Vec::new(), line: start + 1, has_more: true, first: None }
     }
 
     /// The next block.

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Take};
-use std::path::Path;
 
 /// Stands for what is malformed in UTF-16. No UTF-8 text holds it, so its cell is malformed too,
 /// and it is one byte, so the cells of a fixed layout stay in place.
@@ -22,9 +21,8 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Opens a file and reads what its trailer says.
-    pub(super) fn open(contract: &Contract, layout: &FileLayout, path: &Path) -> Result<(Self, Control)> {
-        let mut file = File::open(path).map_err(unreadable)?;
+    /// Begins a file and reads what its trailer says.
+    pub(super) fn open(contract: &Contract, layout: &FileLayout, mut file: File) -> Result<(Self, Control)> {
         let mut head = Vec::new();
         (&file).take(3).read_to_end(&mut head).map_err(unreadable)?;
         let (encoding, start) = encoding(layout.encoding, &head);
@@ -39,8 +37,7 @@ impl Text {
     }
 
     /// All of a file that follows its byte order mark, which ends at `start`.
-    pub(super) fn whole(path: &Path, encoding: &'static encoding_rs::Encoding, start: u64) -> Result<Self> {
-        let mut file = File::open(path).map_err(unreadable)?;
+    pub(super) fn whole(mut file: File, encoding: &'static encoding_rs::Encoding, start: u64) -> Result<Self> {
         file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
         Ok(Self { file: file.take(u64::MAX), decoder, received: Vec::new() })

@@ -26,7 +26,7 @@ impl Places {
         while let Some(block) = blocks.next()? {
             let (used, found) = parser.next(&block.bytes)?;
             if found.is_some() {
-                let names = parser.cells().map(|name| String::from_utf8_lossy(name).trim().to_lowercase());
+                let names = parser.cells().map(|name| normal(&String::from_utf8_lossy(name)));
                 let names: Vec<String> = names.collect();
                 blocks.give_back(block, used);
                 return Self::of_names(contract, &names);
@@ -35,7 +35,8 @@ impl Places {
         Err(Error::contract("the file is empty").hint("even without rows it has a header"))
     }
 
-    fn of_names(contract: &Contract, names: &[String]) -> Result<Self> {
+    /// Finds the columns in a header of [`normal`] names.
+    pub(super) fn of_names(contract: &Contract, names: &[String]) -> Result<Self> {
         let cells: Vec<Option<usize>> =
             contract.columns.iter().map(|column| place(column, names)).collect::<Result<_>>()?;
         let is_missing = |(column, cell): &(&Column, &Option<usize>)| cell.is_none() && !column.optional;
@@ -58,9 +59,14 @@ impl Places {
     }
 }
 
+/// A name as names are compared: without case, any blanks and line breaks as one blank.
+pub(super) fn normal(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
 /// The cell of a column under any of its names.
 fn place(column: &Column, names: &[String]) -> Result<Option<usize>> {
-    let is_named = |name: &str| column.from.iter().any(|from| from.trim().to_lowercase() == name);
+    let is_named = |name: &str| column.from.iter().any(|from| normal(from) == name);
     let mut found = names.iter().enumerate().filter(|(_, name)| is_named(name));
     let message = match (found.next(), found.next()) {
         (first, None) => return Ok(first.map(|(at, _)| at)),

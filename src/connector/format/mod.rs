@@ -9,16 +9,19 @@ mod decode;
 mod delimited;
 mod fixed;
 mod header;
+pub(super) mod json;
 mod pages;
 mod records;
+mod sheet;
 mod threads;
 mod trailer;
+mod unpack;
 mod xml;
 
 use crate::connector::contract::{Contract, FileFormat, FileLayout};
-use crate::connector::rows::{Book, Sheet};
+use crate::connector::rows::{Book, Control, Sheet};
 use crate::connector::{SourceFile, Totals};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
@@ -52,10 +55,21 @@ pub(crate) fn read(
     at: &str,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+    match &layout.format {
+        FileFormat::Delimited { .. } | FileFormat::Fixed => {
+            read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+        }
+        FileFormat::Json { .. } => json::read(contract, layout, file, at, emit),
+        FileFormat::Ndjson => json::read_lines(contract, layout, file, at, emit),
+        FileFormat::Sheet(sheets) => {
+            let parts = unpack::open(layout, &file.path).map_err(|error| within(error, at))?;
+            sheet::read(contract, sheets, &file.name, parts, at, emit)
+        }
+        FileFormat::Xml(xml) => xml::read(contract, (layout, xml), file, at, emit),
+    }
 }
 
-/// The same, in blocks of about so many bytes.
+/// Reads all rows of a file of lines, in blocks of about so many bytes.
 pub(crate) fn read_blocks(
     contract: &Contract,
     layout: &FileLayout,
@@ -64,25 +78,23 @@ pub(crate) fn read_blocks(
     block_bytes: usize,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    if let FileFormat::Xml(xml) = &layout.format {
-        return xml::read(contract, (layout, xml), file, at, emit);
+    let parts = unpack::open(layout, &file.path).map_err(|error| within(error, at))?;
+    let is_one = parts.len() == 1;
+    let (mut texts, mut control) = (Vec::with_capacity(parts.len()), Control::default());
+    for part in parts {
+        let at = part.place(at);
+        let (text, says) = Text::open(contract, layout, part.file).map_err(|error| error.at(&at))?;
+        control.add(says);
+        texts.push((at, text));
     }
-    let (text, control) = Text::open(contract, layout, &file.path).map_err(|error| error.at(at))?;
     let mut book = Book::new(contract, at, Some(file.name.clone()), &control)?;
-    let is_padded = layout.format == FileFormat::Fixed;
-    let sheets = (0..available_parallelism().map_or(1, |cores| cores.get().min(MOST_READERS)))
-        .map(|_| Sheet::new(contract, at, Some(&file.name), is_padded))
-        .collect::<Result<Vec<_>>>()?;
-    let mut blocks = Blocks::new(text, &layout.format, block_bytes);
-    let reader = Reader::of_file(contract, &layout.format, &mut blocks).map_err(|error| error.at(at))?;
-    let readers = sheets.into_iter().map(|sheet| (reader.clone(), sheet)).collect();
-    let all = threads::run(blocks, readers, |page| {
-        let (draft, records) = page.into_parts();
-        let batch = book.claim_and_settle(draft, |at| Ok(records.raw(at)))?;
-        Ok(batch.is_none_or(&mut *emit))
-    });
-    if !all.map_err(|error| error.at(at))? {
-        return Ok(None);
+    for (ordinal, (at, text)) in (1..).zip(texts) {
+        let start = if is_one { 0 } else { part_start(ordinal) };
+        let blocks = Blocks::new(text, &layout.format, block_bytes, start);
+        let all = read_text(contract, layout, file, &at, blocks, &mut book, emit);
+        if !all.map_err(|error| error.at(&at))? {
+            return Ok(None);
+        }
     }
     while let Some(batch) = book.next_held()? {
         if !emit(batch) {
@@ -90,6 +102,42 @@ pub(crate) fn read_blocks(
         }
     }
     book.totals().map(Some)
+}
+
+/// Reads all rows of a text; `false` when nobody listened to the end.
+fn read_text(
+    contract: &Contract,
+    layout: &FileLayout,
+    file: &SourceFile,
+    at: &str,
+    mut blocks: Blocks,
+    book: &mut Book,
+    emit: Emit<'_>,
+) -> Result<bool> {
+    let is_padded = layout.format == FileFormat::Fixed;
+    let sheets = (0..available_parallelism().map_or(1, |cores| cores.get().min(MOST_READERS)))
+        .map(|_| Sheet::new(contract, at, Some(&file.name), is_padded))
+        .collect::<Result<Vec<_>>>()?;
+    let reader = Reader::of_file(contract, &layout.format, &mut blocks)?;
+    let readers = sheets.into_iter().map(|sheet| (reader.clone(), sheet)).collect();
+    threads::run(blocks, readers, |page| {
+        let (draft, records) = page.into_parts();
+        let batch = book.claim_and_settle(draft, |at| Ok(records.raw(at)))?;
+        Ok(batch.is_none_or(&mut *emit))
+    })
+}
+
+/// From where on the rows of one of several parts are counted, a member of an archive or a sheet of
+/// a workbook: row 12 of the third has the number 30000000012. So a number says where to look, and
+/// no two rows of a file share one.
+fn part_start(ordinal: usize) -> i64 {
+    i64::try_from(ordinal).unwrap_or(i64::MAX).saturating_mul(10_000_000_000)
+}
+
+/// An error at a place in the file, or in the file as a whole.
+fn within(error: Error, at: &str) -> Error {
+    let place = error.place().map_or(at.to_string(), |place| format!("{at} {place}"));
+    error.at(place)
 }
 
 impl Reader {

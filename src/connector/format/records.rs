@@ -16,8 +16,18 @@ pub(super) struct Records<'a> {
 impl<'a> Records<'a> {
     /// The rows of the file called `file`; `at` is the place for errors.
     pub(super) fn new(contract: &Contract, at: &str, file: &str, emit: Emit<'a>) -> Result<Self> {
-        let rows = Rows::new(contract, at, Some(file.to_string()), false, Control::default())?;
-        Ok(Self { rows, emit })
+        Self::controlled(contract, at, file, Control::default(), emit)
+    }
+
+    /// The same for a file that says what is in it.
+    pub(super) fn controlled(
+        contract: &Contract,
+        at: &str,
+        file: &str,
+        control: Control,
+        emit: Emit<'a>,
+    ) -> Result<Self> {
+        Ok(Self { rows: Rows::new(contract, at, Some(file.to_string()), false, control)?, emit })
     }
 
     /// Takes in a row, which people find under this number in the file; `cell` gives the cell of
@@ -30,8 +40,8 @@ impl<'a> Records<'a> {
         Ok(self.rows.full_batch()?.is_none_or(&mut *self.emit))
     }
 
-    /// Takes in a row whose cells cannot be told apart, and why.
-    pub(super) fn push_ragged(&mut self, row: i64, received: Received<'_>, why: &str) -> Result<bool> {
+    /// Takes in a row whose cells cannot be told apart.
+    pub(super) fn push_broken(&mut self, row: i64, received: Received<'_>, why: &str) -> Result<bool> {
         self.rows.push_ragged(row, received, why)?;
         Ok(self.rows.full_batch()?.is_none_or(&mut *self.emit))
     }

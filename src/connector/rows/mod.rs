@@ -35,6 +35,19 @@ pub(crate) struct Control {
     pub(crate) sums: BTreeMap<String, i128>,
 }
 
+impl Control {
+    /// Takes in what the source says about another part of the snapshot.
+    pub(crate) fn add(&mut self, part: Control) {
+        self.rows = match (self.rows, part.rows) {
+            (Some(rows), Some(more)) => Some(rows + more),
+            (rows, more) => rows.or(more),
+        };
+        for (column, sum) in part.sums {
+            *self.sums.entry(column).or_default() += sum;
+        }
+    }
+}
+
 /// A row as received, for `_raw` and for the hashes of bad rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Received<'a> {

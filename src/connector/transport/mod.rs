@@ -2,6 +2,7 @@
 
 mod asked;
 mod files;
+mod http;
 mod mysql;
 #[cfg(feature = "odbc")]
 mod odbc;
@@ -16,11 +17,13 @@ mod wait;
 mod conformance;
 
 pub use files::FileOrder;
+pub use http::Heard;
 
 use crate::connector::contract::Contract;
 use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile, Span, Totals};
 use crate::error::{Error, Result};
 use crate::project::{Address, Source};
+use std::path::Path;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use wait::Stop;
@@ -40,6 +43,7 @@ pub(super) enum Session {
     #[cfg(feature = "odbc")]
     Odbc(odbc::Session),
     Files(files::Session),
+    Rest(http::Session),
 }
 
 /// See [`crate::connector::open`].
@@ -53,7 +57,9 @@ pub(super) async fn open(source: &Source) -> Result<Session> {
         #[cfg(not(feature = "odbc"))]
         Address::Odbc(_) => Err(Error::config("this build has no ODBC").at(&source.name)),
         Address::Folder(folder) => files::open_folder(source, folder).map(Session::Files),
+        Address::Sftp(remote) => files::open_sftp(source, remote).await.map(Session::Files),
         Address::Store(url) => files::open_store(source, url).map(Session::Files),
+        Address::Rest(url) => http::open(source, url).map(Session::Rest),
     }
 }
 
@@ -62,6 +68,7 @@ impl Session {
     pub(super) async fn offers(&mut self, contract: &Contract) -> Result<Offer> {
         match self {
             Session::Files(session) => session.offers(contract).await,
+            Session::Rest(session) => session.offers(contract),
             _ => Ok(Offer::Table),
         }
     }
@@ -74,7 +81,15 @@ impl Session {
             Session::Mysql(session) => session.read(contract, span).await,
             #[cfg(feature = "odbc")]
             Session::Odbc(session) => session.read(contract, span).await,
-            Session::Files(_) => Err(Error::internal("a folder was read as a table")),
+            Session::Files(_) | Session::Rest(_) => Err(Error::internal("a folder was read as a table")),
+        }
+    }
+
+    /// See [`crate::connector::Session::ask`].
+    pub(super) async fn ask(&mut self, contract: &Contract, span: &Span) -> Result<Bytes> {
+        match self {
+            Session::Rest(session) => session.ask(contract, span).await,
+            _ => Err(Error::internal("something that answers no questions was asked one")),
         }
     }
 
@@ -82,14 +97,22 @@ impl Session {
     pub(super) async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
         match self {
             Session::Files(session) => session.fetch(contract, file).await,
-            _ => Err(Error::internal("a file of a database was asked for")),
+            _ => Err(Error::internal("a file was asked for where there are none")),
         }
     }
 }
 
 /// See [`crate::connector::read_file`].
 pub(super) fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
-    files::read(source, contract, file)
+    match source.address {
+        Address::Rest(_) => http::read(source, contract, file),
+        _ => files::read(source, contract, file),
+    }
+}
+
+/// See [`crate::connector::heard`].
+pub(super) fn heard(contract: &Contract, path: &Path) -> Result<Heard> {
+    http::heard(contract, path)
 }
 
 /// See [`crate::connector::file_order`].

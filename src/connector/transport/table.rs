@@ -79,6 +79,6 @@ pub(super) fn matched(contract: &Contract, table: &str, known: &[String]) -> Res
 
 /// The error about a table that the database does not show.
 pub(super) fn missing(table: &str) -> Error {
-    Error::contract(format!("table '{table}' is missing"))
-        .hint("the contract's `table` names a table or view of the database, which the user may read")
+    Error::absent(format!("table '{table}' is missing"))
+        .hint("the contract's `table` names a table or view of the database, which the user may read; an entity that only some sources have is `optional = true`")
 }

@@ -33,6 +33,8 @@ pub(crate) enum Cell<'a> {
     Malformed(&'a [u8]),
     /// Bytes that are not meant to be text.
     Blob(&'a [u8]),
+    /// What a formula shows that has no value, such as `#N/A`.
+    Fault(&'static str),
 }
 
 impl<'a> Cell<'a> {
@@ -50,6 +52,7 @@ impl<'a> Cell<'a> {
             Cell::Local(micros) => Cow::Owned(moment::iso_local(micros)),
             Cell::Instant(micros) => Cow::Owned(format!("{}Z", moment::iso_local(micros))),
             Cell::Malformed(bytes) => readable(bytes),
+            Cell::Fault(fault) => Cow::Borrowed(fault),
         }
     }
 }

@@ -105,6 +105,10 @@ impl Reader {
                 let message = format!("{} bytes of binary data are not text", bytes.len());
                 Err(Reason::new(Code::Undecodable, &self.name, message))
             }
+            Cell::Fault(fault) if listed(&self.null, fault) => self.missing(fault),
+            Cell::Fault(fault) => {
+                Err(Reason::new(Code::NotAccepted, &self.name, format!("the cell shows the error {fault}")))
+            }
             typed => self.read_typed(typed),
         }
     }

@@ -12,6 +12,7 @@ mod window;
 use crate::connector::contract::{Contract, FileLayout, XmlLayout};
 use crate::connector::format::Emit;
 use crate::connector::format::records::Records;
+use crate::connector::format::unpack;
 use crate::connector::rows::Received;
 use crate::connector::{SourceFile, Totals};
 use crate::error::{Error, Result};
@@ -36,7 +37,8 @@ pub(super) fn read(
         let place = error.place().map_or(at.to_string(), |inside| format!("{at}: {inside}"));
         error.at(place)
     };
-    let window = Window::open(&file.path, layout.encoding).map_err(placed)?;
+    let opened = unpack::one(layout, &file.path).map_err(placed)?;
+    let window = Window::open(opened, layout.encoding).map_err(placed)?;
     let records = Records::new(contract, at, &file.name, emit)?;
     thread::scope(|scope| {
         let (outlet, chunks) = sync_channel(WAITING);
@@ -60,7 +62,7 @@ fn check<'e>(mut records: Records<'e>, chunks: &Receiver<Chunk>) -> Result<Optio
     for chunk in chunks {
         let goes_on = chunk.each(|row, raw, ragged, cell| match ragged {
             None => records.push(row, Received::Line(raw), cell),
-            Some(ragged) => records.push_ragged(row, Received::Line(raw), ragged),
+            Some(ragged) => records.push_broken(row, Received::Line(raw), ragged),
         })?;
         if !goes_on {
             return Ok(None);

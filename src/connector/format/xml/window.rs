@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::fs::File;
 use std::io::{self, BufRead, Read};
-use std::path::Path;
 
 /// How much is read at a time.
 const WINDOW: usize = 256 << 10;
@@ -33,12 +32,11 @@ pub(super) struct Window {
 
 impl Window {
     /// Opens a document. What it says of its encoding counts; `otherwise` is for one that is silent.
-    pub(super) fn open(path: &Path, otherwise: Encoding) -> Result<Self> {
+    pub(super) fn open(file: File, otherwise: Encoding) -> Result<Self> {
         let mut head = Vec::new();
-        let file = File::open(path).map_err(unreadable)?;
-        file.take(DECLARATION as u64).read_to_end(&mut head).map_err(unreadable)?;
+        (&file).take(DECLARATION as u64).read_to_end(&mut head).map_err(unreadable)?;
         let (encoding, start) = encoding(&head, otherwise)?;
-        let text = Text::whole(path, encoding, start)?;
+        let text = Text::whole(file, encoding, start)?;
         let buffer = Vec::with_capacity(2 * WINDOW);
         Ok(Self { text, buffer, has_more: true, offset: 0, line: 1, mark: 0, at: 0, fault: None })
     }

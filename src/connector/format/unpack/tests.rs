@@ -1,0 +1,1 @@
+//! What comes out of archives, and what is refused.
