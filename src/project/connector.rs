@@ -4,7 +4,7 @@ use super::System;
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::{column, layout, mode};
-use crate::connector::contract::{Column, Contract, FileFormat, LINE_KEY, Mode, Place, Type};
+use crate::connector::contract::{Column, Contract, FileFormat, FileLayout, LINE_KEY, Mode, Place, Type};
 use crate::error::known;
 
 /// The system that `doc` describes; what is wrong with it is in `found`.
@@ -46,6 +46,14 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
     let columns = columns(entity.value, &mut section, format == Some(FileFormat::Fixed));
     let file = file.and_then(|file| layout::layout(file, format, &columns));
     let mode = mode::check(&mut section, &columns, table.is_some());
+    if let Some(FileLayout { format: FileFormat::Bicc(_), .. }) = &file
+        && !matches!(mode, Mode::Cursor(_))
+    {
+        section.wrong(
+            format!("entity \"{}\" is read from packages of changes", entity.value),
+            "give it mode = \"cursor\": rows that a package does not bring stay, unless its keys say that they are gone",
+        );
+    }
     let contract = Contract {
         system: system.into(),
         entity: entity.value.into(),

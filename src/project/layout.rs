@@ -3,7 +3,7 @@
 use super::connector::numeric;
 use super::reader::{Section, Text};
 use crate::connector::contract::{
-    Column, Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart,
+    BiccLayout, Column, Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart,
 };
 use crate::error::known;
 use std::time::Duration;
@@ -23,8 +23,9 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         }),
         "fixed" => Some(FileFormat::Fixed),
         "sheet" => Some(FileFormat::Sheet(sheet(section))),
+        "bicc" => bicc(section).map(FileFormat::Bicc),
         other => {
-            let hint = known("formats", other, ["csv", "fixed", "sheet"]);
+            let hint = known("formats", other, ["csv", "fixed", "sheet", "bicc"]);
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }
@@ -52,6 +53,12 @@ fn sheet(section: &mut Section<'_>) -> SheetLayout {
         sheets: sheets.iter().map(|name| name.value.into()).collect(),
         header_rows: header_rows.max(1) as usize,
     }
+}
+
+fn bicc(section: &mut Section<'_>) -> Option<BiccLayout> {
+    let pvo = section.required("pvo", "\"file_*invoiceheaderextractpvo-batch*\"")?;
+    glob_checked(section, &pvo, pvo.value);
+    Some(BiccLayout { pvo: pvo.value.into() })
 }
 
 /// Which members of archives are read.

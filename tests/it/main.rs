@@ -30,6 +30,7 @@ mod flight_wire;
 mod hub;
 mod interference;
 mod load;
+mod packages;
 mod path;
 mod pull;
 mod pulled;

@@ -2,7 +2,7 @@
 
 mod layout;
 
-pub use layout::{Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart};
+pub use layout::{BiccLayout, Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart};
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};

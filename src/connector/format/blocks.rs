@@ -51,7 +51,7 @@ impl Blocks {
             FileFormat::Delimited { delimiter, quote, .. } => {
                 Some(Quoting { delimiter: *delimiter, quote: *quote })
             }
-            FileFormat::Fixed | FileFormat::Sheet(_) => None,
+            FileFormat::Fixed | FileFormat::Sheet(_) | FileFormat::Bicc(_) => None,
         };
         Self { text, block_bytes, quoting, buffer: Vec::new(), line: start + 1, has_more: true, first: None }
     }

@@ -4,6 +4,7 @@
 //! columns, each block on its own; the caller settles them in the order of the file. So memory is
 //! bounded by a few blocks, whatever the size of the file.
 
+pub(in crate::connector) mod bicc;
 mod blocks;
 mod decode;
 mod delimited;
@@ -66,8 +67,12 @@ pub(crate) fn read_blocks(
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
     let parts = unpack::open(layout, &file.path).map_err(|error| within(error, at))?;
-    if let FileFormat::Sheet(sheets) = &layout.format {
-        return sheet::read(contract, sheets, &file.name, parts, at, emit);
+    match &layout.format {
+        FileFormat::Delimited { .. } | FileFormat::Fixed => {}
+        FileFormat::Sheet(sheets) => return sheet::read(contract, sheets, &file.name, parts, at, emit),
+        FileFormat::Bicc(package) => {
+            return bicc::read(contract, package, &file.name, unpack::only(parts)?, at, emit);
+        }
     }
     let is_one = parts.len() == 1;
     let (mut texts, mut control) = (Vec::with_capacity(parts.len()), Control::default());

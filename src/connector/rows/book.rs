@@ -175,7 +175,7 @@ impl Book {
             return Err(Error::contract(message).at(&self.at).hint(CUT));
         }
         let sums = sums::finish(self.tallies).map_err(|error| error.at(&self.at))?;
-        Ok(Totals { source_rows: self.source_rows, received_rows: self.received_rows, sums, high: None })
+        Ok(Totals { source_rows: self.source_rows, received_rows: self.received_rows, sums, high: None, alive: None })
     }
 
     /// Numbers the bad rows and makes a batch of all that need not wait.

@@ -10,7 +10,7 @@ mod meter;
 #[cfg(test)]
 mod tests;
 
-pub(super) use archive::{member, opened};
+pub(super) use archive::{every_member, member, opened};
 pub(super) use meter::Meter;
 
 use crate::connector::contract::{FileFormat, FileLayout};
@@ -52,7 +52,7 @@ pub(super) fn open(layout: &FileLayout, path: &Path) -> Result<Vec<Part>> {
             Ok(vec![part])
         }
         Kind::Zip => {
-            let mut parts = archive::members(&layout.member, file)?;
+            let mut parts = archive::members(&layout.member, BufReader::new(file))?;
             for part in &mut parts {
                 let member = part.member.clone().unwrap_or_default();
                 refuse_nested(part, is_book).map_err(|error| error.at(format!("member '{member}'")))?;
@@ -63,6 +63,15 @@ pub(super) fn open(layout: &FileLayout, path: &Path) -> Result<Vec<Part>> {
             Err(Error::contract("the file is a workbook").hint("give the layout format = \"sheet\""))
         }
         _ => Ok(vec![Part { member: None, file }]),
+    }
+}
+
+/// The only part of a file that has one.
+pub(super) fn only(mut parts: Vec<Part>) -> Result<File> {
+    match (parts.pop(), parts.is_empty()) {
+        (Some(part), true) => Ok(part.file),
+        _ => Err(Error::contract("this format reads one file, not several members of an archive")
+            .hint("choose one by `member`")),
     }
 }
 
