@@ -3,7 +3,7 @@
 use super::connector::numeric;
 use super::reader::{Section, Text, Value};
 use crate::connector::contract::{
-    Column, Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart, XmlLayout,
+    Column, Encoding, FileFormat, FileLayout, Header, Member, SheetLayout, Trailer, TrailerPart, XmlLayout,
 };
 use crate::error::known;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         "csv" => Some(FileFormat::Delimited {
             delimiter: character(section, "delimiter", b','),
             quote: character(section, "quote", b'"'),
-            header: section.bool("header").unwrap_or(true),
+            header: header(section),
         }),
         "fixed" => Some(FileFormat::Fixed),
         "xml" => xml(section).map(FileFormat::Xml),
@@ -135,6 +135,22 @@ fn glob_checked(section: &Section<'_>, text: &Text<'_>, pattern: &str) {
     }
 }
 
+/// `true`, `false` or `"auto"`.
+fn header(section: &mut Section<'_>) -> Header {
+    if section.is_text("header") {
+        let text = section.text("header");
+        if let Some(other) = text.filter(|text| text.value != "auto") {
+            let message = format!("unknown header \"{}\"", other.value);
+            section.problem(other.span, message, "true, false or \"auto\"");
+        }
+        return Header::Auto;
+    }
+    match section.bool("header") {
+        Some(false) => Header::Absent,
+        Some(true) | None => Header::Named,
+    }
+}
+
 fn character(section: &mut Section<'_>, key: &'static str, default: u8) -> u8 {
     let Some(text) = section.text(key) else { return default };
     match text.value.as_bytes() {
@@ -195,8 +211,9 @@ fn encoding(section: &mut Section<'_>) -> Encoding {
         "utf-8" => Encoding::Utf8,
         "windows-1252" => Encoding::Windows1252,
         "utf-16" => Encoding::Utf16,
+        "auto" => Encoding::Auto,
         other => {
-            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16"]);
+            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16", "auto"]);
             section.problem(text.span, format!("unknown encoding \"{other}\""), hint);
             Encoding::Utf8
         }

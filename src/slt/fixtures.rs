@@ -1,6 +1,6 @@
 //! A connector's fixtures as raw would hold them: read by the connector, by its contract.
 
-use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout, Member};
+use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout, Header, Member};
 use crate::connector::{self, Listed, Offer, SourceFile};
 use crate::error::{Error, Result};
 use crate::model::staging::raw_columns;
@@ -50,7 +50,7 @@ fn layout(folder: &Path, contract: &Contract) -> FileLayout {
     let plain = || FileLayout {
         member: Member::Only,
         matching: String::new(),
-        format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
+        format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: Header::Named },
         encoding: Encoding::Utf8,
         trailer: None,
         order: None,

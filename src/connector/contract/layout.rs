@@ -34,8 +34,8 @@ pub enum FileFormat {
         delimiter: u8,
         /// One ASCII character.
         quote: u8,
-        /// Whether the first row names the columns.
-        header: bool,
+        /// Where the columns are named.
+        header: Header,
     },
     /// Cells at fixed places (`format = "fixed"`).
     Fixed,
@@ -93,6 +93,18 @@ impl SheetLayout {
     }
 }
 
+/// Where a delimited file names its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// In its first line; or in a later one, below a title, or in the last one, where the file was
+    /// sorted with it.
+    Named,
+    /// As [`Header::Named`], or nowhere: then the columns come in the order of the contract.
+    Auto,
+    /// Nowhere: the columns come in the order of the contract.
+    Absent,
+}
+
 /// A character encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -100,6 +112,8 @@ pub enum Encoding {
     Utf8,
     /// Windows-1252.
     Windows1252,
+    /// UTF-8 if all of the file is that, else Windows-1252; UTF-16 where a byte order mark says so.
+    Auto,
     /// UTF-16; little-endian unless a byte order mark says otherwise.
     Utf16,
 }

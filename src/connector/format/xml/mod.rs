@@ -62,7 +62,7 @@ fn check<'e>(mut records: Records<'e>, chunks: &Receiver<Chunk>) -> Result<Optio
     for chunk in chunks {
         let goes_on = chunk.each(|row, raw, ragged, cell| match ragged {
             None => records.push(row, Received::Line(raw), cell),
-            Some(ragged) => records.push_broken(row, Received::Line(raw), ragged),
+            Some(ragged) => records.push_ragged(row, Received::Line(raw), ragged),
         })?;
         if !goes_on {
             return Ok(None);
