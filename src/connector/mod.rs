@@ -19,7 +19,7 @@ pub use finding::{Finding, Matter};
 pub use look::{Differences, look};
 pub use transport::{FileOrder, Heard};
 
-use crate::connector::contract::{Column, Contract, Lag};
+use crate::connector::contract::{Column, Contract, InvoicePart, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -268,6 +268,11 @@ pub fn earlier(contract: &Contract, a: String, b: String) -> Result<String> {
 /// Where a file of this name stands among the files of its entity.
 pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
     transport::file_order(contract, name)
+}
+
+/// The names of what a contract may take from a part of an invoice document.
+pub fn invoice_names(part: InvoicePart) -> Vec<&'static str> {
+    format::invoice_names(part)
 }
 
 /// What the row hashes of `contract` are made of.

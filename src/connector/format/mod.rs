@@ -9,6 +9,7 @@ mod decode;
 mod delimited;
 mod fixed;
 mod header;
+mod invoice;
 pub(super) mod json;
 mod pages;
 mod records;
@@ -28,6 +29,7 @@ use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
 use header::Places;
+pub(crate) use invoice::names as invoice_names;
 use memchr::{memchr2, memchr2_iter};
 use pages::Pages;
 use std::thread::available_parallelism;
@@ -72,6 +74,7 @@ fn read_once(
         FileFormat::Delimited { .. } | FileFormat::Fixed => {
             read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
         }
+        FileFormat::Invoice(part) => invoice::read(contract, *part, file, at, emit),
         FileFormat::Json { .. } => json::read(contract, layout, file, at, emit),
         FileFormat::Ndjson => json::read_lines(contract, layout, file, at, emit),
         FileFormat::Sheet(sheets) => {
