@@ -2,7 +2,7 @@
 
 use super::rows::{names, reader, unreadable};
 use crate::connector::contract::{Column, Contract, Type};
-use crate::connector::format::header::normal;
+use crate::connector::names::plain;
 use crate::error::{Error, Result};
 use csv::ByteRecord;
 use std::collections::BTreeMap;
@@ -31,13 +31,13 @@ pub(super) fn check(contract: &Contract, file: File) -> Result<()> {
     };
     let (mut types, mut record) = (BTreeMap::new(), ByteRecord::new());
     while csv.read_byte_record(&mut record).map_err(unreadable)? {
-        types.insert(normal(&cell(&record, name)), ty.map(|at| cell(&record, at)).unwrap_or_default());
+        types.insert(plain(&cell(&record, name)), ty.map(|at| cell(&record, at)).unwrap_or_default());
     }
     contract.columns.iter().try_for_each(|column| compare(column, &types))
 }
 
 fn compare(column: &Column, types: &BTreeMap<String, String>) -> Result<()> {
-    let Some(ty) = column.from.iter().find_map(|from| types.get(&normal(from))) else {
+    let Some(ty) = column.from.iter().find_map(|from| types.get(&plain(from))) else {
         if column.optional || column.from.iter().any(|from| from.starts_with('_')) {
             return Ok(());
         }

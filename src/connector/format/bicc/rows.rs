@@ -2,10 +2,10 @@
 
 use crate::connector::Totals;
 use crate::connector::contract::Contract;
-use crate::connector::format::header::{Places, normal};
 use crate::connector::format::records::Records;
 use crate::connector::format::unpack::Part;
 use crate::connector::format::{Emit, part_start};
+use crate::connector::names::{Named, shown};
 use crate::connector::rows::Received;
 use crate::connector::value::Cell;
 use crate::error::{Error, Result};
@@ -49,7 +49,8 @@ pub(super) fn walk(
     if names.is_empty() {
         return Err(Error::contract("the file is empty").hint("even without rows it has a header"));
     }
-    let places = Places::of_names(contract, &names)?;
+    let places = Named::of(contract, &names)?;
+    places.accepted(contract, &names)?;
     let mut record = ByteRecord::new();
     while csv.read_byte_record(&mut record).map_err(unreadable)? {
         let line = record.position().map_or(0, |place| place.line());
@@ -74,7 +75,7 @@ pub(super) fn reader(file: File) -> Reader<BufReader<File>> {
 
 /// The names of a header, as they are compared.
 pub(super) fn names(header: &ByteRecord) -> Vec<String> {
-    let text = |name: &[u8]| normal(String::from_utf8_lossy(name).trim_start_matches('\u{feff}'));
+    let text = |name: &[u8]| shown(name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name));
     header.iter().map(text).collect()
 }
 
