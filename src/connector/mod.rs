@@ -3,17 +3,23 @@
 mod batch;
 pub mod contract;
 mod cursor;
+mod finding;
 mod format;
 pub mod hash;
+pub mod infer;
+mod look;
+mod names;
 mod rows;
 #[cfg(test)]
 mod testing;
 mod transport;
 mod value;
 
+pub use finding::{Finding, Matter};
+pub use look::{Differences, look};
 pub use transport::{FileOrder, Heard};
 
-use crate::connector::contract::{Contract, Lag};
+use crate::connector::contract::{Column, Contract, InvoicePart, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -85,12 +91,15 @@ pub enum Span {
 #[derive(Debug)]
 pub struct Extract {
     batches: mpsc::Receiver<Result<Item>>,
+    columns: Vec<String>,
     totals: Option<Totals>,
 }
 
-/// What a reader sends: batches, then the totals, once.
+/// What a reader sends: the columns of a table, batches, then the totals, once.
 #[derive(Debug)]
 pub(crate) enum Item {
+    /// The names of all columns of a table.
+    Columns(Vec<String>),
     /// Some rows.
     Batch(RecordBatch),
     /// The end; a stream without it was cut.
@@ -100,7 +109,8 @@ pub(crate) enum Item {
 /// What was counted at the source and on arrival. The reader has already compared them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Rows at the source (a count in the same snapshot, or the trailer), if it says.
+    /// Rows at the source (a count in the same snapshot, or the trailer), if it says; without those
+    /// that the contract leaves out.
     pub source_rows: Option<u64>,
     /// Rows received, good and bad.
     pub received_rows: u64,
@@ -110,6 +120,8 @@ pub struct Totals {
     /// clock (dates and timestamps) or its highest value (ints), as text in the source's own time:
     /// `2026-03-29 01:30:00.000000`, `2026-03-29`, `4711`. `None`: nothing has a cursor yet.
     pub high: Option<String>,
+    /// What somebody should know, though it broke nothing.
+    pub findings: Vec<Finding>,
 }
 
 /// The sum of one numeric column, as decimal text.
@@ -127,7 +139,7 @@ pub struct Sum {
 
 impl Extract {
     pub(crate) fn new(batches: mpsc::Receiver<Result<Item>>) -> Self {
-        Self { batches, totals: None }
+        Self { batches, columns: Vec::new(), totals: None }
     }
 
     /// The next rows; `None` at the end. An error ends the extract: nothing of it may be landed.
@@ -135,7 +147,13 @@ impl Extract {
         if self.totals.is_some() {
             return None;
         }
-        match self.batches.recv().await {
+        let mut item = self.batches.recv().await;
+        if let Some(Ok(Item::Columns(columns))) = item {
+            self.columns = columns;
+            item = self.batches.recv().await;
+        }
+        match item {
+            Some(Ok(Item::Columns(_))) => Some(Err(Error::internal("a table has its columns twice"))),
             Some(Ok(Item::Batch(batch))) => Some(Ok(batch)),
             Some(Ok(Item::End(totals))) => {
                 self.totals = Some(totals);
@@ -144,6 +162,12 @@ impl Extract {
             Some(Err(error)) => Some(Err(error)),
             None => Some(Err(Error::source("the reader stopped before the end of the extract"))),
         }
+    }
+
+    /// The names of all columns of a table, those included that the contract does not name; known
+    /// with the first rows.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// What was counted; an error when the end has not been reached.
@@ -246,6 +270,11 @@ pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
     transport::file_order(contract, name)
 }
 
+/// The names of what a contract may take from a part of an invoice document.
+pub fn invoice_names(part: InvoicePart) -> Vec<&'static str> {
+    format::invoice_names(part)
+}
+
 /// What the row hashes of `contract` are made of.
 pub fn recipe(contract: &Contract) -> String {
     hash::recipe(contract)
@@ -261,6 +290,11 @@ pub fn still_hashed(contract: &Contract, recipe: &str) -> bool {
 /// counts as null.
 pub fn row_hashes(contract: &Contract, batch: &RecordBatch) -> Result<Vec<u128>> {
     hash::rows(contract, batch)
+}
+
+/// An error when the values of `column` cannot be read as its contract says, whatever they are.
+pub fn check_column(column: &Column) -> Result<()> {
+    value::Reader::new(column, false).map(drop)
 }
 
 /// Starts reading quarantined rows of a database again, as they were received: their numbers and

@@ -1,8 +1,8 @@
 //! Short ways to write contracts and to show extracts, for the tests of this room.
 
 use crate::connector::contract::{
-    Column, Contract, Encoding, FileFormat, FileLayout, Member, Mode, NumberForm, PageSize, Paging, PathPart,
-    Place, Request, Trailer, TrailerPart, Type,
+    Column, Contract, Drift, Encoding, FileFormat, FileLayout, Header, Member, Mode, NumberForm, Origin,
+    PageSize, Paging, PathPart, Place, Recast, Request, Trailer, TrailerPart, Type,
 };
 use crate::connector::{Extract, SourceFile, Totals, extract_schema, format};
 use crate::error::Result;
@@ -95,7 +95,9 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
     let column = |(at, (name, ty)): (usize, &(&str, Type))| Column {
         name: name.to_string(),
         from: vec![name.to_uppercase()],
+        origin: Origin::Cell,
         optional: false,
+        recast: Recast::default(),
         ty: ty.clone(),
         required: at == 0,
         one_of: Vec::new(),
@@ -108,9 +110,9 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         entity: "e".into(),
         table: Some("E".into()),
         file: Some(FileLayout {
-            matching: "E_*.csv".into(),
+            matching: vec!["E_*.csv".into()],
             member: Member::Only,
-            format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
+            format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: Header::Named },
             encoding: Encoding::Utf8,
             trailer: None,
             order: None,
@@ -124,6 +126,9 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         totals: Vec::new(),
         max_drop: 0.5,
         min_rows: 0,
+        max_bad: 1.0,
+        skip: Vec::new(),
+        drift: Drift::default(),
         optional: false,
     }
 }

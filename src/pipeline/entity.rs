@@ -22,12 +22,29 @@ pub(super) struct Pulled {
     pub(super) landed: bool,
     /// What somebody should know, in words: files passed over, files still arriving.
     pub(super) notes: Vec<String>,
+    /// How many findings its loads have; the first ones are noted.
+    findings: usize,
 }
 
+/// How many findings the notes name; the others are counted.
+const NOTED_FINDINGS: usize = 10;
+
 impl Pulled {
+    /// Notes what was found about a load.
+    fn found(&mut self, load: &Load) {
+        for finding in &load.findings {
+            self.findings += 1;
+            if self.findings <= NOTED_FINDINGS {
+                let file = load.file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
+                self.notes.push(format!("{file}{finding}"));
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, landed: Landed) -> Option<Load> {
         match landed {
             Landed::Load(load) => {
+                self.found(&load);
                 self.rows += load.received_rows;
                 self.quarantined += load.quarantined_rows;
                 self.landed = true;
@@ -58,18 +75,23 @@ pub(super) async fn pull(
     contract: &Contract,
     session: &mut Session,
 ) -> Result<Pulled> {
-    match session.offers(contract).await? {
-        Offer::Table => table(pull, source, contract, session).await,
-        Offer::Answer if contract.is_queue() => queue::pull(pull, source, contract, session).await,
-        Offer::Answer => answer(pull, source, contract, session).await,
+    let mut pulled = match session.offers(contract).await? {
+        Offer::Table => table(pull, source, contract, session).await?,
+        Offer::Answer if contract.is_queue() => queue::pull(pull, source, contract, session).await?,
+        Offer::Answer => answer(pull, source, contract, session).await?,
         Offer::Files { ready, arriving } => {
             let mut pulled = files(pull, source, contract, session, ready).await?;
             if !arriving.is_empty() {
                 pulled.notes.push(format!("still arriving: {}", arriving.join(", ")));
             }
-            Ok(pulled)
+            pulled
         }
+    };
+    if pulled.findings > NOTED_FINDINGS {
+        let more = pulled.findings - NOTED_FINDINGS;
+        pulled.notes.push(format!("{more} more findings are in hub.findings"));
     }
+    Ok(pulled)
 }
 
 async fn table(

@@ -211,7 +211,7 @@ impl Pull<'_> {
         };
         let mut failure = None;
         match pulled {
-            Ok(Pulled { rows, quarantined, landed, notes }) => {
+            Ok(Pulled { rows, quarantined, landed, notes, .. }) => {
                 step.rows = Some(rows);
                 metrics::landed(if landed { rows } else { 0 }, quarantined);
                 step.outcome = if landed { "succeeded" } else { "unchanged" };

@@ -7,6 +7,8 @@
 
 mod column;
 mod connector;
+mod drift;
+mod formats;
 mod header;
 mod http;
 mod hub;
@@ -22,6 +24,7 @@ mod pipeline;
 mod plan;
 mod problem;
 mod reader;
+mod recast;
 mod reference;
 mod secret;
 mod sftp;
@@ -34,6 +37,7 @@ pub use limits::Limits;
 pub use odbc::{Odbc, Product};
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
+pub(crate) use reader::is_slug;
 pub use secret::Secret;
 pub(crate) use source::is_loopback;
 
@@ -92,10 +96,10 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
     let search = library::Search { project: &files, builtin: library };
     search.misplaced(found);
     let connectors = search.connectors(found);
-    let systems = systems(&connectors, found);
     let lists = search.files("sql/reference/", "csv", found);
     let reference =
         lists.iter().map(|(name, doc)| (name.clone(), reference::check(name, doc, found))).collect();
+    let systems = systems(&connectors, &reference, found);
 
     let mut drafts = models::read(&search, &connectors, found);
     let mut tables: BTreeSet<String> = drafts.iter().map(|draft| draft.model.table()).collect();
@@ -151,14 +155,39 @@ pub fn people(dir: &Path, settings: String) -> Result<People, Problems> {
     }
 }
 
-fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
+/// The source at an address that somebody types, before there is a contract for it. Its password, if
+/// it needs one, is in a variable of the environment.
+pub fn source_at(dir: &Path, address: &str, password: Option<&str>) -> Result<Source, Problems> {
+    const NAME: &str = "new";
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let mut text = format!("force = \"{NAME}\"\nsystem = \"{NAME}\"\naddress = {}\n", quoted(address));
+    if let Some(variable) = password {
+        text.push_str(&format!("password = {{ env = {} }}\n", quoted(variable)));
+    }
+    let (doc, found) = (Doc::new("--from", text), Found::default());
+    let force = Force { code: NAME.into(), name: NAME.into(), ons_code: None };
+    let system = System { name: NAME.into(), vendor: NAME.into(), entities: BTreeMap::new() };
+    let (forces, systems) = ([(NAME.into(), force)].into(), [(NAME.into(), system)].into());
+    let name = reader::Text { value: NAME, span: 0..0 };
+    let source = reader::read(&doc, &found, |root| source::check(dir, &name, root, &forces, &systems));
+    match (source, found.into_problems()) {
+        (Some((_, source)), None) => Ok(source),
+        (_, problems) => Err(problems.unwrap_or_default()),
+    }
+}
+
+fn systems(
+    connectors: &[library::Connector<'_>],
+    lists: &recast::Lists,
+    found: &Found,
+) -> BTreeMap<String, System> {
     let mut systems = BTreeMap::new();
     for library::Connector { name, toml, file, .. } in connectors {
         if !reader::is_slug(name) {
             found.whole(file, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
         }
         match toml {
-            Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, found)),
+            Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, lists, found)),
             None => {
                 let message = format!("connector \"{name}\" has no connector.toml");
                 found.whole(
@@ -304,7 +333,9 @@ impl Address {
     /// What the source offers, and so what its entities' contracts must describe.
     pub fn offers(&self) -> Offers {
         match self {
-            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => Offers::Tables,
+            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => {
+                Offers::Tables
+            }
             Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => Offers::Files,
             Address::Rest(_) => Offers::Answers,
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// How the files of an entity are found and cut into rows.
 #[derive(Debug, Clone)]
 pub struct FileLayout {
-    /// A glob over file names.
-    pub matching: String,
+    /// Globs over file names: a file that one of them names is one of the entity's.
+    pub matching: Vec<String>,
     /// Which members are read of a file that is an archive.
     pub member: Member,
     /// How a file is cut into rows and cells.
@@ -34,8 +34,8 @@ pub enum FileFormat {
         delimiter: u8,
         /// One ASCII character.
         quote: u8,
-        /// Whether the first row names the columns.
-        header: bool,
+        /// Where the columns are named.
+        header: Header,
     },
     /// Cells at fixed places (`format = "fixed"`).
     Fixed,
@@ -53,6 +53,8 @@ pub enum FileFormat {
     Ndjson,
     /// A workbook (`format = "sheet"`).
     Sheet(SheetLayout),
+    /// A part of invoice documents (`format = "invoice"`).
+    Invoice(InvoicePart),
 }
 
 /// Which members are read of a file that is an archive.
@@ -93,6 +95,33 @@ impl SheetLayout {
     }
 }
 
+/// Where a delimited file names its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// In its first line; or in a later one, below a title, or in the last one, where the file was
+    /// sorted with it.
+    Named,
+    /// As [`Header::Named`], or nowhere: then the columns come in the order of the contract.
+    Auto,
+    /// Nowhere: the columns come in the order of the contract.
+    Absent,
+}
+
+/// What of an invoice document is a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoicePart {
+    /// The document: one row, whether it can be read or not.
+    Document,
+    /// A line.
+    Line,
+    /// A VAT category and rate of the breakdown.
+    Vat,
+    /// Any field, with how it was found.
+    Field,
+    /// The verdict of a rule.
+    Rule,
+}
+
 /// A character encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -100,6 +129,8 @@ pub enum Encoding {
     Utf8,
     /// Windows-1252.
     Windows1252,
+    /// UTF-8 if all of the file is that, else Windows-1252; UTF-16 where a byte order mark says so.
+    Auto,
     /// UTF-16; little-endian unless a byte order mark says otherwise.
     Utf16,
 }

@@ -2,6 +2,7 @@
 
 use crate::connector::Totals;
 use crate::connector::contract::Contract;
+use crate::connector::finding::Finding;
 use crate::connector::format::Emit;
 use crate::connector::rows::{Control, Received, Rows};
 use crate::connector::value::Cell;
@@ -40,10 +41,15 @@ impl<'a> Records<'a> {
         Ok(self.rows.full_batch()?.is_none_or(&mut *self.emit))
     }
 
-    /// Takes in a row whose cells cannot be told apart.
-    pub(super) fn push_broken(&mut self, row: i64, received: Received<'_>, why: &str) -> Result<bool> {
-        self.rows.push_ragged(row, received, why)?;
+    /// Takes in a row whose cells cannot be told apart. `false` when nobody listens any more.
+    pub(super) fn push_ragged(&mut self, row: i64, received: Received<'_>, message: &str) -> Result<bool> {
+        self.rows.push_ragged(row, received, message)?;
         Ok(self.rows.full_batch()?.is_none_or(&mut *self.emit))
+    }
+
+    /// Adds to what is told about the file as a whole.
+    pub(super) fn note(&mut self, finding: Finding) {
+        self.rows.note(finding);
     }
 
     /// Hands the last rows on. `None` when nobody listened to the end.

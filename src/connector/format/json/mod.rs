@@ -208,10 +208,10 @@ pub(super) fn read_lines(
 fn push_line(records: &mut Records<'_>, fields: &mut Fields<'_>, number: i64, line: &[u8]) -> Result<bool> {
     let object = match serde_json::from_slice::<&RawValue>(line) {
         Ok(object) if object.get().starts_with('{') => object,
-        Ok(_) => return records.push_broken(number, Received::Line(line), "not a JSON object"),
+        Ok(_) => return records.push_ragged(number, Received::Line(line), "not a JSON object"),
         Err(error) => {
             let message = format!("broken JSON in column {}", error.column());
-            return records.push_broken(number, Received::Line(line), &message);
+            return records.push_ragged(number, Received::Line(line), &message);
         }
     };
     let found = fields.of_row(object, None)?;

@@ -74,7 +74,7 @@ fn check<'e>(
                 true => Cell::Text(file.into()),
                 false => cell(column),
             }),
-            Some(ragged) => records.push_broken(row, Received::Line(raw), ragged),
+            Some(ragged) => records.push_ragged(row, Received::Line(raw), ragged),
         })?;
         if !goes_on {
             return Ok(None);
