@@ -19,6 +19,8 @@ pub enum Kind {
     Source,
     /// An extract as a whole breaks its contract (trailer, totals, missing columns).
     Contract,
+    /// A source has no such table at all.
+    Absent,
     /// A model cannot be planned or run.
     Model,
     /// The lake could not be read or written.
@@ -70,6 +72,10 @@ impl Error {
     /// An extract that breaks its contract as a whole.
     pub fn contract(message: impl Into<String>) -> Self {
         Self::new(Kind::Contract, message)
+    }
+    /// A table that its source does not have.
+    pub fn absent(message: impl Into<String>) -> Self {
+        Self::new(Kind::Absent, message)
     }
     /// A model that cannot be planned or run.
     pub fn model(message: impl Into<String>) -> Self {

@@ -22,7 +22,7 @@ FIRST = ("beds", "cambs", "herts")
 CHANGED = {
     "itrent": {"person": "forenames", "position": "post_title", "absence": "reason_l1"},
     "sap_hcm": {"person": "forenames", "assignment": "title", "absence": "reason"},
-    "carm": {"person": "surname", "roster": "shift_code", "booking": "actual_end", "compensation": "recorded_ts"},
+    "northgate_dms": {"person": "surname", "roster": "shift_code", "booking": "actual_end", "compensation": "recorded_ts"},
     "crown_dms": {"employee": "surname", "shift": "shift_code", "overtime": "recorded_at"},
     "efinancials": {"gl_code": "description", "gl_trans": "narrative", "supplier": "name", "purchase_order": "requester",
                     "invoice": "supplier_ref", "payment": "payment_run"},

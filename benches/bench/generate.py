@@ -17,6 +17,11 @@ SEED = 20260331
 HR_ROWS = 500_000
 DELIMITED_ROWS = 3_900_000
 FIXED_ROWS = 2_900_000
+XML_ROWS = 520_000
+SHEET_ROWS = 2_300_000
+SMALL_ROWS = 500_000
+SMALL_FILES = 1_000
+SHEET_MOST = 1_000_000
 BATCH = 50_000
 
 NAMES = ["Smith", "Jones", "O'Neill", "Ó Briain", "Müller", "Nguyễn", "Patel", "Okafor", "García", "Llewellyn-Hughes"]
@@ -33,6 +38,15 @@ def main(scale: float, folder: pathlib.Path) -> None:
     made(folder / "fixed.parquet", lambda path: subset(path, fixed_rows(source, scale)))
     made(folder / "delimited" / "lineitem.csv", lambda path: lines(path, delimited_lines(folder)))
     made(folder / "fixed" / "lineitem.txt", lambda path: lines(path, fixed_lines(folder)))
+    for name, rows in (("xml", XML_ROWS), ("sheet", SHEET_ROWS), ("small", SMALL_ROWS)):
+        made(folder / f"{name}.parquet", lambda path: subset(path, trimmed_rows(source, round(rows * scale))))
+    made(folder / "xml" / "lineitem.xml", lambda path: xml(path, folder / "xml.parquet"))
+    made(folder / "sheet" / "lineitem.xlsx", lambda path: sheet(path, folder / "sheet.parquet"))
+    made(folder / "one" / "lineitem.csv", lambda path: small(path, folder / "small.parquet", ""))
+    count = max(10, round(SMALL_FILES * scale))
+    for number in range(count):
+        part = f"where file_row_number % {count} = {number}"
+        made(folder / "small" / f"lineitem_{number:04}.csv", lambda path: small(path, folder / "small.parquet", part))
 
 
 def made(path: pathlib.Path, make) -> None:
@@ -116,8 +130,13 @@ def delimited_rows(source: str, scale: float) -> str:
 
 def fixed_rows(source: str, scale: float) -> str:
     """Blanks around a text are padding in a fixed-width file."""
+    return trimmed_rows(source, round(FIXED_ROWS * scale))
+
+
+def trimmed_rows(source: str, rows: int) -> str:
+    """The first rows, without blanks around their texts."""
     return (f"select * exclude (file_row_number) replace (trim(l_comment) as l_comment) from {source} "
-            f"where file_row_number < {round(FIXED_ROWS * scale)}")
+            f"where file_row_number < {rows}")
 
 
 def delimited_lines(folder: pathlib.Path) -> tuple[str, str]:
@@ -146,6 +165,50 @@ def fixed_lines(folder: pathlib.Path) -> tuple[None, str]:
 
     cells = ", ".join(cell(column) for column in LINEITEM.columns)
     return None, f"select concat({cells}) as line from '{folder}/fixed.parquet'"
+
+
+def xml(path: pathlib.Path, rows: pathlib.Path) -> None:
+    """An element for each row and, in it, one for each column."""
+    def cell(name: str) -> str:
+        text = f"replace(replace({name}::varchar, '&', '&amp;'), '<', '&lt;')"
+        return f"'<{name}>', {text}, '</{name}>'"
+
+    cells = ", ".join(cell(name) for name in LINEITEM.names)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<extract>\n')
+        query = f"select concat('<lineitem>', {cells}, '</lineitem>') as line from '{rows}'"
+        for batch in duckdb.sql(query).to_arrow_reader(BATCH):
+            file.write("\n".join(batch.column(0).to_pylist()) + "\n")
+        file.write("</extract>\n")
+
+
+def sheet(path: pathlib.Path, rows: pathlib.Path) -> None:
+    """A workbook whose sheets each begin with the header: numbers as numbers, days as days."""
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(path, {"constant_memory": True})
+    day = book.add_format({"num_format": "dd/mm/yyyy"})
+    page, line = None, SHEET_MOST
+    for batch in duckdb.sql(f"select * from '{rows}'").to_arrow_reader(BATCH):
+        for row in zip(*(column.to_pylist() for column in batch.columns)):
+            if line >= SHEET_MOST:
+                page, line = book.add_worksheet(), 1
+                page.write_row(0, 0, LINEITEM.names)
+            for at, (column, value) in enumerate(zip(LINEITEM.columns, row)):
+                if column.type == "text":
+                    page.write_string(line, at, value)
+                elif column.type == "date":
+                    page.write_datetime(line, at, value, day)
+                else:
+                    page.write_number(line, at, value)
+            line += 1
+    book.close()
+
+
+def small(path: pathlib.Path, rows: pathlib.Path, part: str) -> None:
+    """Clean delimited text of some of the rows."""
+    source = f"read_parquet('{rows}', file_row_number = true)"
+    duckdb.sql(f"copy (select * exclude (file_row_number) from {source} {part}) to '{path}' (format csv, header)")
 
 
 def subset(path: pathlib.Path, query: str) -> None:

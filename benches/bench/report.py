@@ -13,7 +13,7 @@ from bench.measure import Result
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 TOOLS = ("adbc-driver-flightsql", "adbc-driver-postgresql", "arrow-odbc", "dbt-core", "dbt-duckdb", "dlt", "duckdb",
-         "polars", "pyarrow", "pysail", "roapi")
+         "fastexcel", "lxml", "openpyxl", "polars", "pyarrow", "pysail", "roapi")
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""DuckDB: install | extract TABLE OUT | delimited FILE OUT | fixed FILE OUT. Threads and memory as it chooses."""
+"""DuckDB: install | extract TABLE OUT | delimited FILE OUT | fixed FILE OUT |
+sheet FILE OUT. Threads and memory as it chooses."""
 
 import pathlib
 import sys
@@ -17,7 +18,8 @@ def connect() -> duckdb.DuckDBPyConnection:
 def install() -> None:
     from duckdb_extensions import import_extension
 
-    import_extension("postgres", con=connect())
+    for name in ("postgres", "excel"):
+        import_extension(name, con=connect())
 
 
 def extract(table: str, out: str) -> None:
@@ -60,6 +62,20 @@ def fixed(file: str, out: str) -> None:
     connect().execute(f"copy (select {cells} from {source}) to '{out}/lineitem.parquet' {PARQUET}")
 
 
+def sheet(file: str, out: str) -> None:
+    import openpyxl
+    from bench.tables import LINEITEM
+
+    connection = connect()
+    connection.load_extension("excel")
+    # It reads one sheet at a time and has to be told their names.
+    names = openpyxl.load_workbook(file, read_only=True).sheetnames
+    cells = ", ".join(f"{column.name}::{column.sql} as {column.name}" for column in LINEITEM.columns)
+    pages = " union all ".join(f"select * from read_xlsx('{file}', sheet = '{name}', header = true)" for name in names)
+    connection.execute(f"copy (select {cells} from ({pages})) to '{out}/lineitem.parquet' {PARQUET}")
+
+
 if __name__ == "__main__":
-    commands = {"install": install, "extract": extract, "load": load, "delimited": delimited, "fixed": fixed}
+    commands = {"install": install, "extract": extract, "load": load, "delimited": delimited, "fixed": fixed,
+                "sheet": sheet}
     commands[sys.argv[1]](*sys.argv[2:])

@@ -1,4 +1,4 @@
-"""Polars, lazily from scan to sink: delimited FILE OUT | fixed FILE OUT."""
+"""Polars, lazily from scan to sink, but for workbooks: delimited FILE OUT | fixed FILE OUT | sheet FILE OUT."""
 
 import sys
 
@@ -30,9 +30,17 @@ def fixed(file: str, out: str) -> None:
     sink(lines.select(cell(*place) for place in LINEITEM.places()), out)
 
 
+def sheet(file: str, out: str) -> None:
+    # Through calamine, as floats and days; every sheet begins with the header.
+    sheets = polars.read_excel(file, sheet_id=0)
+    cells = [polars.col(column.name).round(2).cast(dtype(column)) if column.digits
+             else polars.col(column.name).cast(dtype(column)) for column in LINEITEM.columns]
+    sink(polars.concat([page.lazy() for page in sheets.values()]).select(cells), out)
+
+
 def sink(frame: polars.LazyFrame, out: str) -> None:
     frame.sink_parquet(f"{out}/lineitem.parquet", compression="zstd", compression_level=1, maintain_order=False)
 
 
 if __name__ == "__main__":
-    {"delimited": delimited, "fixed": fixed}[sys.argv[1]](*sys.argv[2:])
+    {"delimited": delimited, "fixed": fixed, "sheet": sheet}[sys.argv[1]](*sys.argv[2:])

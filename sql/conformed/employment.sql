@@ -8,7 +8,7 @@ columns:
   post_title: title of the post
   unit_code: organisational unit
   cost_centre: cost centre that pays
-  worker_type: police officer, pcso, police staff or special constable
+  worker_type: police officer, pcso, police staff, special constable or (at a department) civil servant
   rank_code: Home Office rank by reference.rank_map; unmapped when the grade is not listed there
   grade: rank or pay grade as the HR system writes it
   contracted_hours: contracted hours per week
@@ -19,7 +19,7 @@ columns:
 checks:
   unique: force, employment_id, valid_from
   not_null: employment_id, person_id, worker_type, rank_code, fte, valid_from, valid_to
-  accept worker_type: worker_type in ('police officer', 'pcso', 'police staff', 'special constable')
+  accept worker_type: worker_type in ('police officer', 'pcso', 'police staff', 'special constable', 'civil servant')
   accept fte: fte between 0 and 1.5
   accept valid_to: valid_from < valid_to
   accept rank_code: rank_code <> 'unmapped'  (warn)

@@ -1,7 +1,8 @@
 //! `muster check`.
 #![expect(clippy::print_stdout, reason = "a command of the command line")]
 
-use crate::error::{Error, Result};
+use crate::connector;
+use crate::error::{Error, Result, known};
 use crate::project::{self, Project, count};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -12,13 +13,19 @@ pub struct Args {
     /// Print one line for each problem: file:line: message (hint).
     #[arg(long)]
     plain: bool,
+    /// Connect to this source and tell how it differs from its contracts; nothing is pulled.
+    #[arg(long)]
+    source: Option<String>,
 }
 
 pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
     match project::load(project) {
         Ok(project) => {
             println!("{}", summary(&project));
-            Ok(true)
+            match &args.source {
+                Some(source) => compared(&project, source).await,
+                None => Ok(true),
+            }
         }
         Err(problems) => {
             let terminal = std::io::stdout().is_terminal();
@@ -26,6 +33,33 @@ pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
             print!("{}", if args.plain { problems.plain() } else { problems.pretty(colour) });
             Err(Error::config(count(problems.len(), "problem in the project")))
         }
+    }
+}
+
+/// Tells how the source called `name` differs from its contracts.
+async fn compared(project: &Project, name: &str) -> Result<bool> {
+    let source = project.sources.get(name).ok_or_else(|| {
+        let hint = known("sources", name, project.sources.keys().map(String::as_str));
+        Error::config(format!("there is no source \"{name}\"")).hint(hint)
+    })?;
+    let mut session = connector::open(source).await?;
+    let mut wrong = 0;
+    for contract in project.systems[&source.system].entities.values() {
+        let found = connector::look(&mut session, source, contract).await?;
+        let verdict = if found.wrong.is_empty() { "as its contract says" } else { "differs" };
+        println!("{name}.{}: {verdict}", contract.entity);
+        for (what, hint) in &found.wrong {
+            println!("  wrong  {what}");
+            if let Some(hint) = hint {
+                println!("         {hint}");
+            }
+        }
+        found.notes.iter().for_each(|note| println!("  note   {note}"));
+        wrong += found.wrong.len();
+    }
+    match wrong {
+        0 => Ok(true),
+        wrong => Err(Error::config(format!("{} from the contracts", count(wrong, "difference"))).at(name)),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::query::{self, Format, When};
 use super::run::run_pipeline;
-use crate::demo::{Estate, Server};
+use crate::demo::{Estate, Extent, Server, Setting};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::pipeline::run::Outcome;
@@ -20,9 +20,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use url::Url;
 
-/// The users of the demo: the hub's own, and one for each force.
-const USERS: [&str; 4] = ["hub", "beds", "cambs", "herts"];
-
 /// Passwords, kept between starts.
 const PASSWORDS: &str = ".passwords.json";
 
@@ -35,6 +32,9 @@ pub struct Args {
     /// The project folder; a second demo on the same folder continues from where it was.
     #[arg(long, default_value = "muster-demo")]
     dir: PathBuf,
+    /// How many bodies there are (a new folder only).
+    #[arg(long, value_enum, default_value_t = Size::Forces)]
+    estate: Size,
     /// Staff of the three forces together (a new folder only).
     #[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(200..=200_000))]
     staff: u32,
@@ -44,6 +44,9 @@ pub struct Args {
     /// The port for Arrow Flight SQL on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 32010)]
     flight_port: u16,
+    /// The port for those systems of the full estate that speak REST, on 127.0.0.1 (a new folder only).
+    #[arg(long, default_value_t = 32012)]
+    rest_port: u16,
     /// Make the systems that are databases on this PostgreSQL server instead of in SQLite files; the
     /// user's password is taken from MUSTER_DEMO_PASSWORD (a new folder only).
     #[arg(long, value_name = "URL", conflicts_with = "mysql")]
@@ -54,6 +57,15 @@ pub struct Args {
     /// Stop after the release.
     #[arg(long)]
     no_serve: bool,
+}
+
+/// How many bodies an estate has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Size {
+    /// Three forces, nine systems
+    Forces,
+    /// One of every system: more forces, a department, ten councils; REST systems included
+    Full,
 }
 
 /// The file that tells clients where and as whom.
@@ -107,21 +119,28 @@ async fn make(args: &Args) -> Result<()> {
     let partial = args.dir.with_file_name(format!(".{}.muster-partial", name.to_string_lossy()));
     fs::remove_dir_all(&partial).or_else(ignore_missing).map_err(|e| failed(&partial, e))?;
     fs::create_dir_all(&partial).map_err(|e| failed(&partial, e))?;
-    println!("generating three forces with {} staff (seed {}) …", args.staff, args.seed);
+    let extent = match args.estate {
+        Size::Forces => Extent::Forces,
+        Size::Full => Extent::Full,
+    };
+    let estate = Estate { extent, staff: args.staff as usize, seed: args.seed };
+    let users = estate.users();
+    println!("generating {} bodies with {} staff (seed {}) …", users.len() - 1, args.staff, args.seed);
     let passwords: BTreeMap<String, String> =
-        USERS.iter().map(|user| ((*user).to_string(), format!("{:032x}", rand::random::<u128>()))).collect();
+        users.iter().map(|user| ((*user).to_string(), format!("{:032x}", rand::random::<u128>()))).collect();
     let mut hashes = BTreeMap::new();
     for (user, word) in &passwords {
         hashes.insert(user.clone(), password::hash(word)?);
     }
-    let estate = Estate { staff: args.staff as usize, seed: args.seed };
     let server = match (&args.postgres, &args.mysql) {
         (Some(url), _) => Some(Server::Postgres(url.clone())),
         (None, Some(url)) => Some(Server::Mysql(url.clone())),
         (None, None) => None,
     };
     let flight = format!("127.0.0.1:{}", args.flight_port);
-    estate.write(&partial, &flight, &hashes, server.as_ref()).await?;
+    let rest = format!("http://127.0.0.1:{}", args.rest_port);
+    let setting = Setting { flight: &flight, rest: &rest, password_hashes: &hashes, server: server.as_ref() };
+    estate.write(&partial, setting).await?;
     certificate(&partial.join("tls"))?;
     write_private(&partial.join(PASSWORDS), &passwords)?;
     fs::remove_dir(&args.dir).or_else(ignore_missing).map_err(|e| failed(&args.dir, e))?;

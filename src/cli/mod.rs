@@ -7,6 +7,7 @@ pub mod check;
 pub mod checks;
 pub mod demo;
 pub mod init;
+pub mod new;
 pub mod preview;
 pub mod pull;
 pub mod query;
@@ -14,6 +15,7 @@ pub mod releases;
 pub mod run;
 pub mod runs;
 pub mod serve;
+mod sketched;
 pub mod status;
 pub mod test;
 pub mod token;
@@ -43,6 +45,8 @@ enum Command {
     Test(test::Args),
     /// Write a commented starter project.
     Init(init::Args),
+    /// Write a first definition from real data.
+    New(new::Args),
     /// Generate three forces' systems, consolidate them and serve the result.
     Demo(demo::Args),
     /// Pull and land sources, and build nothing.
@@ -92,6 +96,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Check(args) => check::run(&project, args).await,
         Command::Test(args) => test::run(&project, args).await,
         Command::Init(args) => init::run(args).await,
+        Command::New(args) => new::run(&project, args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Pull(args) => pull::pull(&project, args).await,
         Command::Replay(args) => pull::replay(&project, args).await,

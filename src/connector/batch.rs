@@ -1,7 +1,7 @@
 //! The rows of an extract as columns: in the making, before they are settled, and as batches.
 
 use crate::connector::contract::Type;
-use crate::connector::value::{Reason, Value};
+use crate::connector::value::{Reason, Unmapped, Value};
 use crate::error::{Error, Result};
 use datafusion::arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Array,
@@ -155,10 +155,21 @@ pub(crate) struct Draft {
     pub(crate) hashes: Vec<u128>,
     /// The contract's columns; cells that could not be read are null.
     pub(crate) columns: Vec<ArrayRef>,
-    /// By column, how many cells could not be read; rows that are taken out do not count again.
-    pub(crate) unreadable: Vec<u64>,
+    /// What was counted; rows that are taken out do not count again.
+    pub(crate) counts: Counts,
     /// The rows that are not plainly good.
     pub(crate) marks: Marks,
+}
+
+/// What was counted while the rows of a [`Draft`] were read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// By column, how many cells could not be read.
+    pub(crate) unreadable: Vec<u64>,
+    /// Columns with codes that their map does not name.
+    pub(crate) unmapped: Vec<(usize, Unmapped)>,
+    /// By rule of the contract, how many rows it left out.
+    pub(crate) skipped: Vec<u64>,
 }
 
 impl Draft {
@@ -186,7 +197,7 @@ impl Draft {
             keys: places.iter().map(|at| self.keys[*at]).collect(),
             hashes: places.iter().map(|at| self.hashes[*at]).collect(),
             columns: self.columns.iter().map(column).collect::<Result<_>>()?,
-            unreadable: Vec::new(),
+            counts: Counts::default(),
         })
     }
 

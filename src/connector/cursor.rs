@@ -7,6 +7,10 @@ use crate::connector::Span;
 use crate::connector::contract::{Column, Contract, Lag, Type};
 use crate::error::{Error, Result};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::max;
+use datafusion::arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::arrow::record_batch::RecordBatch;
 
 /// How an instant is written.
 pub(crate) const INSTANT: &str = "%Y-%m-%d %H:%M:%S%.6f";
@@ -88,6 +92,48 @@ pub(crate) fn reading(
 pub(crate) fn written(reading: NaiveDateTime, column: &Column) -> String {
     let pattern = if matches!(column.ty, Type::Date { .. }) { DAY } else { INSTANT };
     reading.format(pattern).to_string()
+}
+
+/// The highest value of a contract's cursor among rows that were received, where the source does not
+/// say itself what it calls now.
+#[derive(Debug)]
+pub(crate) struct Highest {
+    contract: Contract,
+    asked_at: DateTime<Utc>,
+    /// In the units of the lake: a number, days or microseconds.
+    high: Option<i64>,
+}
+
+impl Highest {
+    /// Begins before the first row.
+    pub(crate) fn new(contract: &Contract) -> Self {
+        Self { contract: contract.clone(), asked_at: Utc::now(), high: None }
+    }
+
+    /// Looks at rows; bad ones have no value.
+    pub(crate) fn see(&mut self, batch: &RecordBatch) {
+        let Some(column) = column(&self.contract) else { return };
+        let Some(values) = batch.column_by_name(&column.name) else { return };
+        let high = match column.ty {
+            Type::Int => values.as_primitive_opt::<Int64Type>().and_then(max),
+            Type::Date { .. } => values.as_primitive_opt::<Date32Type>().and_then(max).map(i64::from),
+            _ => values.as_primitive_opt::<TimestampMicrosecondType>().and_then(max),
+        };
+        self.high = self.high.max(high);
+    }
+
+    /// The highest value as [`crate::connector::Totals::high`] writes it. What lies in the future
+    /// is a mistake, behind which nothing would be read any more: it counts as now.
+    pub(crate) fn written(&self) -> Option<String> {
+        let (column, high) = (column(&self.contract)?, self.high?);
+        let now = reading(self.asked_at, &self.contract, column, false);
+        let moment = match column.ty {
+            Type::Int => return Some(high.to_string()),
+            Type::Date { .. } => DateTime::from_timestamp(high * 86_400, 0)?.naive_utc(),
+            _ => reading(DateTime::from_timestamp_micros(high)?, &self.contract, column, false),
+        };
+        Some(written(moment.min(now), column))
+    }
 }
 
 fn unreadable(high: &str) -> Error {

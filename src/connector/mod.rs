@@ -3,24 +3,30 @@
 mod batch;
 pub mod contract;
 mod cursor;
+mod finding;
 mod format;
 pub mod hash;
+pub mod infer;
+mod look;
+mod names;
 mod rows;
 #[cfg(test)]
 mod testing;
 mod transport;
 mod value;
 
-pub use transport::FileOrder;
+pub use finding::{Finding, Matter};
+pub use look::{Differences, look};
+pub use transport::{FileOrder, Heard};
 
-use crate::connector::contract::{Contract, Lag};
+use crate::connector::contract::{Column, Contract, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::stream::BoxStream;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -33,6 +39,8 @@ pub struct Session(transport::Session);
 pub enum Offer {
     /// A table: its state now.
     Table,
+    /// An answer to whoever asks.
+    Answer,
     /// Files.
     Files {
         /// The complete ones, in the order in which they must be landed; none is not an error.
@@ -83,12 +91,15 @@ pub enum Span {
 #[derive(Debug)]
 pub struct Extract {
     batches: mpsc::Receiver<Result<Item>>,
+    columns: Vec<String>,
     totals: Option<Totals>,
 }
 
-/// What a reader sends: batches, then the totals, once.
+/// What a reader sends: the columns of a table, batches, then the totals, once.
 #[derive(Debug)]
 pub(crate) enum Item {
+    /// The names of all columns of a table.
+    Columns(Vec<String>),
     /// Some rows.
     Batch(RecordBatch),
     /// The end; a stream without it was cut.
@@ -98,7 +109,8 @@ pub(crate) enum Item {
 /// What was counted at the source and on arrival. The reader has already compared them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Rows at the source (a count in the same snapshot, or the trailer), if it says.
+    /// Rows at the source (a count in the same snapshot, or the trailer), if it says; without those
+    /// that the contract leaves out.
     pub source_rows: Option<u64>,
     /// Rows received, good and bad.
     pub received_rows: u64,
@@ -111,6 +123,8 @@ pub struct Totals {
     /// The keys of all rows at the source, where changes come with them: known rows that are not
     /// among them are gone.
     pub alive: Option<Keys>,
+    /// What somebody should know, though it broke nothing.
+    pub findings: Vec<Finding>,
 }
 
 /// The hashes of keys, as `_key_hash` has them.
@@ -144,7 +158,7 @@ pub struct Sum {
 
 impl Extract {
     pub(crate) fn new(batches: mpsc::Receiver<Result<Item>>) -> Self {
-        Self { batches, totals: None }
+        Self { batches, columns: Vec::new(), totals: None }
     }
 
     /// The next rows; `None` at the end. An error ends the extract: nothing of it may be landed.
@@ -152,7 +166,13 @@ impl Extract {
         if self.totals.is_some() {
             return None;
         }
-        match self.batches.recv().await {
+        let mut item = self.batches.recv().await;
+        if let Some(Ok(Item::Columns(columns))) = item {
+            self.columns = columns;
+            item = self.batches.recv().await;
+        }
+        match item {
+            Some(Ok(Item::Columns(_))) => Some(Err(Error::internal("a table has its columns twice"))),
             Some(Ok(Item::Batch(batch))) => Some(Ok(batch)),
             Some(Ok(Item::End(totals))) => {
                 self.totals = Some(totals);
@@ -161,6 +181,12 @@ impl Extract {
             Some(Err(error)) => Some(Err(error)),
             None => Some(Err(Error::source("the reader stopped before the end of the extract"))),
         }
+    }
+
+    /// The names of all columns of a table, those included that the contract does not name; known
+    /// with the first rows.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// What was counted; an error when the end has not been reached.
@@ -212,6 +238,12 @@ impl Session {
         self.0.read(contract, span).await
     }
 
+    /// What the source answers about the rows of `span`, byte for byte: to be kept as a file, whose
+    /// tag says when it was received (RFC 3339).
+    pub async fn ask(&mut self, contract: &Contract, span: &Span) -> Result<Bytes> {
+        self.0.ask(contract, span).await
+    }
+
     /// The bytes of a file that nobody wrote to in the meantime.
     pub async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
         self.0.fetch(contract, file).await
@@ -224,6 +256,11 @@ pub type Bytes = BoxStream<'static, Result<bytes::Bytes>>;
 /// Starts reading a file in the layout of `contract`.
 pub fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
     transport::read_file(source, contract, file)
+}
+
+/// What the answer of a queue at `path` holds.
+pub fn heard(contract: &Contract, path: &Path) -> Result<Heard> {
+    transport::heard(contract, path)
 }
 
 /// A lower bound `lag` below `high`, both as [`Totals::high`] writes them.
@@ -267,6 +304,11 @@ pub fn still_hashed(contract: &Contract, recipe: &str) -> bool {
 /// counts as null.
 pub fn row_hashes(contract: &Contract, batch: &RecordBatch) -> Result<Vec<u128>> {
     hash::rows(contract, batch)
+}
+
+/// An error when the values of `column` cannot be read as its contract says, whatever they are.
+pub fn check_column(column: &Column) -> Result<()> {
+    value::Reader::new(column, false).map(drop)
 }
 
 /// Starts reading quarantined rows of a database again, as they were received: their numbers and

@@ -1,7 +1,8 @@
 //! Short ways to write contracts and to show extracts, for the tests of this room.
 
 use crate::connector::contract::{
-    Column, Contract, Encoding, FileFormat, FileLayout, Member, Mode, NumberForm, Place, Trailer, TrailerPart, Type,
+    Column, Contract, Drift, Encoding, FileFormat, FileLayout, Header, Member, Mode, NumberForm, Origin,
+    PageSize, Paging, PathPart, Place, Recast, Request, Trailer, TrailerPart, Type,
 };
 use crate::connector::{Extract, SourceFile, Totals, extract_schema, format};
 use crate::error::Result;
@@ -94,7 +95,9 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
     let column = |(at, (name, ty)): (usize, &(&str, Type))| Column {
         name: name.to_string(),
         from: vec![name.to_uppercase()],
+        origin: Origin::Cell,
         optional: false,
+        recast: Recast::default(),
         ty: ty.clone(),
         required: at == 0,
         one_of: Vec::new(),
@@ -109,19 +112,46 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         file: Some(FileLayout {
             matching: "E_*.csv".into(),
             member: Member::Only,
-            format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
+            format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: Header::Named },
             encoding: Encoding::Utf8,
             trailer: None,
             order: None,
             settle: Duration::ZERO,
             done: None,
         }),
+        http: Some(request()),
         key: vec![columns[0].0.to_string()],
         mode: Mode::Diff,
         columns: columns.iter().enumerate().map(column).collect(),
         totals: Vec::new(),
         max_drop: 0.5,
         min_rows: 0,
+        max_bad: 1.0,
+        skip: Vec::new(),
+        drift: Drift::default(),
+        optional: false,
+    }
+}
+
+/// A request whose answer comes in pages: `{"items": […], "more": true}`.
+pub(crate) fn request() -> Request {
+    let size = PageSize { parameter: Some("limit".into()), rows: Some(10_000) };
+    Request {
+        path: vec![PathPart::Literal("E".into())],
+        query: Vec::new(),
+        paging: Paging::Offset { parameter: "offset".into(), size, more: Some("more".into()) },
+        since: None,
+        parent: None,
+        queue: None,
+        layout: FileLayout {
+            matching: String::new(),
+            format: FileFormat::Json { rows: Some("$.items[*]".into()), count: None },
+            encoding: Encoding::Utf8,
+            trailer: None,
+            order: None,
+            settle: Duration::ZERO,
+            done: None,
+        },
     }
 }
 

@@ -78,6 +78,12 @@ pub(super) fn month_of(day: Day) -> usize {
     n.clamp(0, 23) as usize
 }
 
+/// The financial year and period of a day.
+pub(super) fn period_of(day: Day) -> (i32, u32) {
+    let Month { fin_year, period, .. } = months()[month_of(day)];
+    (fin_year, period)
+}
+
 /// The instant of a local time, in minutes since [`epoch`], UTC. The estate's own times are never
 /// within the hour that happens twice or the one that never happens.
 pub(super) fn utc(local: Minute) -> Minute {

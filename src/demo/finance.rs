@@ -58,7 +58,7 @@ fn suppliers(force: &Force, count: usize, rng: &mut ChaCha8Rng) -> Vec<Supplier>
         .collect();
     let mut at = names::AWKWARD_FIRMS.len();
     for (name, vat, records) in COMMON {
-        for record in 0..records[force.index as usize] {
+        for record in 0..records.get(force.index as usize).copied().unwrap_or_default() {
             let site = if record == 0 { String::new() } else { format!(" (site {})", record + 1) };
             suppliers[at].name = format!("{name}{site}");
             suppliers[at].vat = if force.index == 1 { spaced(vat) } else { vat.to_owned() };

@@ -130,7 +130,7 @@ impl Poster<'_> {
         let half_past_midnight = Minute::from(june + 6) * DAY + 30;
         let not_late = self.at(2, june, half_past_midnight, "JN");
         self.line(not_late, BOUGHT.start, 77_700, "Posted after midnight, summer time");
-        if self.force.code != "herts" {
+        if self.force.has_adjustments {
             self.journal();
             let (dated, posted) = (calendar::day(2025, 3, 31), noon(calendar::day(2025, 5, 12)));
             let at = At { fin_year: 2024, period: 13, dated, posted, source: "JN" };

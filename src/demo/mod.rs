@@ -1,4 +1,5 @@
-//! A generated estate: three forces, their nine legacy systems, and the truth about them.
+//! A generated estate: three forces and their nine legacy systems, or many more bodies with one of
+//! every system that the hub knows; and the truth about them.
 //!
 //! A world of people, invoices and duties is made first; each system then writes down its part of
 //! it in its own layout, with the faults such systems have; and the truth is computed from the
@@ -10,12 +11,16 @@ mod calendar;
 mod duty;
 mod finance;
 mod force;
+mod full;
 mod ledger;
+mod moved;
 mod names;
 mod people;
 mod posts;
 mod project;
+pub mod rest;
 mod server;
+mod service;
 mod truth;
 mod world;
 mod write;
@@ -24,6 +29,7 @@ pub use crate::demo::server::{PASSWORD, Server};
 
 use crate::demo::duty::Event;
 use crate::demo::force::{FORCES, Force};
+use crate::demo::project::Body;
 use crate::demo::truth::{Facts, Tally};
 use crate::demo::world::Identity;
 use crate::demo::write::Duties;
@@ -31,9 +37,23 @@ use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The estate of three forces.
+/// How many bodies an estate has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// Three forces, each with an HR, a finance and a duty system.
+    #[default]
+    Forces,
+    /// Beside them a force that replaced its finance system in the middle of a year, a government
+    /// department that did, and ten councils on one contact centre system: every system that the
+    /// hub knows at least once, some of them over REST.
+    Full,
+}
+
+/// An estate of forces and other bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estate {
+    /// How many bodies there are.
+    pub extent: Extent,
     /// How many people serve in the three forces on the census day; at least 200, so that every
     /// planted fault has a place.
     pub staff: usize,
@@ -41,26 +61,42 @@ pub struct Estate {
     pub seed: u64,
 }
 
+/// What an estate is beside its data: where it will be served, and who may ask.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// The address of the hub.
+    pub flight: &'a str,
+    /// The address of the systems that speak REST, see [`rest::serve`].
+    pub rest: &'a str,
+    /// The password of each user in PHC form; users without one are left out.
+    pub password_hashes: &'a BTreeMap<String, String>,
+    /// Where the systems that are databases are made; otherwise they are SQLite files.
+    pub server: Option<&'a Server>,
+}
+
 /// As many staff as the three forces really have officers for.
 impl Default for Estate {
     fn default() -> Self {
-        Self { staff: 8_000, seed: 1 }
+        Self { extent: Extent::Forces, staff: 8_000, seed: 1 }
     }
 }
 
 impl Estate {
+    /// The users of the estate: the hub's own, and one for each body.
+    pub fn users(&self) -> Vec<&'static str> {
+        std::iter::once("hub").chain(self.bodies().iter().map(|body| body.code)).collect()
+    }
+
+    fn bodies(&self) -> Vec<Body> {
+        let forces = FORCES.iter().map(Body::from);
+        match self.extent {
+            Extent::Forces => forces.collect(),
+            Extent::Full => forces.chain(full::bodies()).collect(),
+        }
+    }
+
     /// Writes `muster.toml`, the systems and `truth.json` into `dir`, replacing what is there.
-    ///
-    /// `flight` is the address to serve at. `password_hashes` gives each of the users `hub`,
-    /// `beds`, `cambs` and `herts` a password in PHC form; users without one are left out. With a
-    /// `server` the systems that are databases are made there, otherwise as SQLite files.
-    pub async fn write(
-        &self,
-        dir: &Path,
-        flight: &str,
-        password_hashes: &BTreeMap<String, String>,
-        server: Option<&Server>,
-    ) -> Result<()> {
+    pub async fn write(&self, dir: &Path, setting: Setting<'_>) -> Result<()> {
         if self.staff < 200 {
             let error = Error::config(format!("an estate of {} staff is too small", self.staff));
             return Err(error.hint("use at least 200"));
@@ -69,15 +105,33 @@ impl Estate {
         // The largest force beside the other two: about the same work on each of two cores.
         let ((beds, cambs), herts) =
             tokio::try_join!(self.forces(dir, &FORCES[0], &FORCES[1]), self.force(dir, &FORCES[2]))?;
-        let truth = truth::questions(&[beds, cambs, herts]);
+        let mut facts = vec![beds, cambs, herts];
         let mut sources: Vec<project::Source> = FORCES.iter().flat_map(project::sources).collect();
-        if let Some(server) = server {
+        let mut questions = truth::of_people(&facts);
+        let name = match self.extent {
+            Extent::Forces => "Bedfordshire, Cambridgeshire and Hertfordshire",
+            Extent::Full => "Three forces and their neighbours",
+        };
+        if self.extent == Extent::Full {
+            let (estate, place, rest) = (*self, dir.to_path_buf(), setting.rest.to_string());
+            let written = move || full::write(&estate, &place, &rest, facts);
+            let more = tokio::task::spawn_blocking(written).await;
+            let more =
+                more.map_err(|e| Error::internal("generating the full estate stopped").because(e))??;
+            facts = more.facts;
+            sources.extend(more.sources);
+            questions.extend(more.questions);
+        }
+        questions.extend(truth::of_finances(&facts));
+        if let Some(server) = setting.server {
             for source in &mut sources {
                 source.move_to(server, dir).await?;
             }
         }
-        save(&dir.join("muster.toml"), &project::manifest(flight, &sources, password_hashes))?;
-        save(&dir.join("truth.json"), &truth::json(&truth)?)
+        let manifest =
+            project::manifest(name, setting.flight, &self.bodies(), &sources, setting.password_hashes);
+        save(&dir.join("muster.toml"), &manifest)?;
+        save(&dir.join("truth.json"), &truth::json(&questions)?)
     }
 
     async fn forces(&self, dir: &Path, one: &'static Force, other: &'static Force) -> Result<(Facts, Facts)> {
@@ -93,7 +147,7 @@ impl Estate {
 
     /// Makes the world of one force and writes its systems below `dir`.
     fn generate(&self, dir: &Path, force: &'static Force) -> Result<Facts> {
-        let Self { staff, seed } = *self;
+        let Self { staff, seed, .. } = *self;
         let shared: Vec<Identity> = people::shared(staff, seed)
             .into_iter()
             .filter(|(forces, _)| forces.contains(&force.index))

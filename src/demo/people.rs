@@ -144,7 +144,7 @@ impl Maker<'_> {
 
     fn person(&mut self, worker: Worker, started: Day, ended: Option<Day>, known: Option<Identity>) -> usize {
         let number = self.people.people.len();
-        let western = self.force.hr == HrSystem::Itrent;
+        let western = self.force.hr == Some(HrSystem::Itrent);
         let serial = self.force.index as usize * 300_000 + number * 7_919 % 300_000;
         let mut identity = known.unwrap_or_else(|| identity(&mut self.rng, serial, western));
         // Nobody joins before 18; a shared identity keeps its own birthday.

@@ -1,7 +1,8 @@
 //! The project folder's `muster.toml`.
 
-use crate::demo::force::{FORCES, Force};
+use crate::demo::force::Force;
 use crate::demo::server::{PASSWORD, Server};
+use crate::demo::service::Council;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,26 +16,61 @@ pub(super) struct Source {
     address: String,
     /// Whether the server's user has a password.
     has_password: bool,
+    /// Further lines of its section.
+    settings: String,
+}
+
+/// A member of the hub.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Body {
+    /// The slug.
+    pub code: &'static str,
+    /// The display name.
+    pub name: &'static str,
+    /// The code in a national register.
+    pub ons_code: &'static str,
+}
+
+impl From<&Force> for Body {
+    fn from(force: &Force) -> Self {
+        Self { code: force.code, name: force.name, ons_code: force.ons_code }
+    }
+}
+
+impl From<&Council> for Body {
+    fn from(council: &Council) -> Self {
+        Self { code: council.code, name: council.name, ons_code: council.ons_code }
+    }
 }
 
 /// The sources of a force: HR, finance and duty.
 pub(super) fn sources(force: &'static Force) -> [Source; 3] {
     let systems = match force.code {
-        "beds" => [("itrent", true), ("efinancials", true), ("carm", false)],
-        "cambs" => [("itrent", false), ("agresso", false), ("carm", true)],
+        "beds" => [("itrent", true), ("efinancials", true), ("northgate_dms", false)],
+        "cambs" => [("itrent", false), ("agresso", false), ("northgate_dms", true)],
         _ => [("sap_hcm", false), ("oracle_ebs", false), ("crown_dms", false)],
     };
     systems.map(|(system, database)| {
         let path = format!("systems/{}/{system}", force.code);
         let address = if database { format!("{SQLITE}{path}.db") } else { format!("file:{path}") };
         let name = format!("{}_{system}", force.code);
-        Source { name, force: force.code, system, address, has_password: false }
+        Source::new(name, force.code, system, address)
     })
 }
 
 const SQLITE: &str = "sqlite:";
 
 impl Source {
+    /// A source of the body `force` at `address`.
+    pub(super) fn new(name: String, force: &'static str, system: &'static str, address: String) -> Self {
+        Self { name, force, system, address, has_password: false, settings: String::new() }
+    }
+
+    /// The source with further lines in its section.
+    pub(super) fn with(self, settings: String) -> Self {
+        Self { settings, ..self }
+    }
+
     /// Moves the source's database, if it is one, from below `dir` to a server.
     pub(super) async fn move_to(&mut self, server: &Server, dir: &Path) -> Result<()> {
         let Some(path) = self.address.strip_prefix(SQLITE).map(|path| dir.join(path)) else { return Ok(()) };
@@ -48,15 +84,17 @@ impl Source {
 
 /// The text of `muster.toml`.
 pub(super) fn manifest(
+    name: &str,
     flight: &str,
+    bodies: &[Body],
     sources: &[Source],
     password_hashes: &BTreeMap<String, String>,
 ) -> String {
     let mut toml = format!(
-        r#"# Written by `muster demo`: three forces, each with an HR, a finance and a duty system of its own.
+        r#"# Written by `muster demo`: {count} bodies, each with legacy systems of its own.
 
 [hub]
-name = "Bedfordshire, Cambridgeshire and Hertfordshire"
+name = {name}
 lake = "lake"
 state = "sqlite:state.db"
 flight = {flight}
@@ -65,9 +103,11 @@ flight = {flight}
 certificate = "tls/server.pem"
 key = "tls/server.key"
 "#,
+        count = bodies.len(),
+        name = quoted(name),
         flight = quoted(flight)
     );
-    for force in &FORCES {
+    for force in bodies {
         // Writing to a string cannot fail.
         let _ = write!(
             toml,
@@ -77,7 +117,7 @@ key = "tls/server.key"
             quoted(force.ons_code)
         );
     }
-    for Source { name, force, system, address, has_password } in sources {
+    for Source { name, force, system, address, has_password, settings } in sources {
         let _ = write!(
             toml,
             "\n[sources.{name}]\nforce = {}\nsystem = {}\naddress = {}\n",
@@ -88,9 +128,10 @@ key = "tls/server.key"
         if *has_password {
             let _ = writeln!(toml, "password = {{ env = {} }}", quoted(PASSWORD));
         }
+        toml.push_str(settings);
     }
     toml.push_str("\n# Sees everything.\n[roles.hub]\nforces = [\"*\"]\ntables = [\"*\"]\n");
-    for force in &FORCES {
+    for force in bodies {
         let _ = write!(
             toml,
             "\n# Sees the rows of {}, wherever they are.\n[roles.{}]\nforces = [{}]\n\
@@ -100,7 +141,7 @@ key = "tls/server.key"
             quoted(force.code)
         );
     }
-    for user in ["hub", "beds", "cambs", "herts"] {
+    for user in std::iter::once("hub").chain(bodies.iter().map(|body| body.code)) {
         if let Some(hash) = password_hashes.get(user) {
             let _ = write!(
                 toml,
@@ -114,19 +155,22 @@ key = "tls/server.key"
 }
 
 /// A TOML string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::force::FORCES;
 
     #[test]
     fn the_manifest_is_toml() {
         let hashes = [("hub".to_owned(), "$argon2id$v=19$m=1\"".to_owned())].into();
         let sources: Vec<Source> = FORCES.iter().flat_map(sources).collect();
-        let toml: toml::Table = manifest("127.0.0.1:32010", &sources, &hashes).parse().unwrap();
+        let bodies = FORCES.each_ref().map(Body::from);
+        let toml: toml::Table =
+            manifest("Three", "127.0.0.1:32010", &bodies, &sources, &hashes).parse().unwrap();
         assert_eq!(toml["sources"].as_table().unwrap().len(), 9);
         assert_eq!(toml["sources"]["beds_itrent"]["address"].as_str(), Some("sqlite:systems/beds/itrent.db"));
         assert_eq!(toml["sources"]["cambs_itrent"]["address"].as_str(), Some("file:systems/cambs/itrent"));

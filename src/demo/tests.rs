@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 async fn written(staff: usize, seed: u64) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    Estate { staff, seed }.write(dir.path(), "127.0.0.1:0", &BTreeMap::new(), None).await.unwrap();
+    let (hashes, extent) = (BTreeMap::new(), Extent::Forces);
+    let setting = Setting { flight: "127.0.0.1:0", rest: "", password_hashes: &hashes, server: None };
+    Estate { extent, staff, seed }.write(dir.path(), setting).await.unwrap();
     dir
 }
 
@@ -79,7 +81,7 @@ async fn control_records_balance() {
         let trailer = lines.pop().unwrap();
         (lines, trailer)
     };
-    let (bookings, trailer) = lines("beds/carm/DM_BOOKING_20260401.csv");
+    let (bookings, trailer) = lines("beds/northgate_dms/DM_BOOKING_20260401.csv");
     let meals: i64 = bookings.iter().filter_map(|l| l.split(',').nth(5)?.parse::<i64>().ok()).sum();
     assert_eq!(trailer, format!("T|{}|{meals}", bookings.len() - 1));
     let (shifts, trailer) = lines("herts/crown_dms/SHIFT_20260401.txt");
@@ -118,7 +120,7 @@ async fn every_fault_has_a_place_in_a_small_estate() {
     let mut reasons = BTreeSet::new();
     for force in &FORCES {
         let path = dir.path().join(force.code);
-        let estate = Estate { staff: 200, seed: 3 };
+        let estate = Estate { extent: Extent::Forces, staff: 200, seed: 3 };
         let facts =
             tokio::task::spawn_blocking(move || estate.generate(&path, force)).await.unwrap().unwrap();
         for (source, received) in &facts.received {

@@ -13,6 +13,7 @@ use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::prelude::{DataFrame, Expr, SessionConfig, SessionContext, ident, lit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 use std::sync::Arc;
 
 /// The key under which a commit of raw records its [`Load`].
@@ -100,6 +101,9 @@ pub struct Load {
     pub withheld_rows: u64,
     /// Control sums.
     pub sums: Vec<LoadSum>,
+    /// What somebody should know, though it broke nothing.
+    #[serde(default)]
+    pub findings: Vec<LoadFinding>,
 }
 
 /// The control sum of one column of a load, as decimal text.
@@ -113,6 +117,28 @@ pub struct LoadSum {
     pub received: String,
     /// The part of it in rows that keep their contract; the rest is in quarantine.
     pub accepted: String,
+}
+
+/// What one line tells about a load as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadFinding {
+    /// What it is about: `unmapped`, `skipped`, `destroyed_values`, …
+    pub code: String,
+    /// The column that it concerns, if it is one.
+    pub column: Option<String>,
+    /// How many rows it concerns.
+    pub rows: u64,
+    /// What was found, in words.
+    pub message: String,
+}
+
+impl fmt::Display for LoadFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.column {
+            Some(column) => write!(f, "{} {column}: {}", self.code, self.message),
+            None => write!(f, "{}: {}", self.code, self.message),
+        }
+    }
 }
 
 fn always() -> bool {

@@ -10,6 +10,7 @@ const GUARDED_FROM: u64 = 100;
 /// An error when the load may not be committed.
 pub(super) fn check(task: &Task<'_>, outcome: &Outcome) -> Result<()> {
     balance(outcome)
+        .and_then(|()| quality(task, outcome))
         .and_then(|()| size(task, outcome))
         .map_err(|error| error.at(format!("{}.{}", task.place.source, task.place.entity)))
 }
@@ -25,6 +26,18 @@ fn balance(outcome: &Outcome) -> Result<()> {
         "the load does not balance: {at_source} rows at the source, {received} received, {counted} accepted or quarantined"
     ))
     .hint("pull again; the last good data is kept"))
+}
+
+fn quality(task: &Task<'_>, outcome: &Outcome) -> Result<()> {
+    let (bad, received, most) = (outcome.quarantined, outcome.totals.received_rows, task.contract.max_bad);
+    if bad as f64 <= most * received as f64 {
+        return Ok(());
+    }
+    let message = format!("{bad} of {received} rows break their contract, more than max_bad = {most} allows");
+    Err(Error::contract(message).hint(
+        "nothing was landed; `muster check --source` tells how the source differs from the contract, and a \
+         higher max_bad lands the rows into quarantine, where each has its reasons",
+    ))
 }
 
 fn size(task: &Task<'_>, outcome: &Outcome) -> Result<()> {

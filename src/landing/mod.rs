@@ -7,17 +7,19 @@ mod keep;
 mod known;
 mod repair;
 mod schema;
+mod spool;
 mod staged;
 
 pub use keep::{keep, kept};
 pub use repair::{Damaged, damaged, repair};
+pub use spool::{Spool, Spooled};
 
 use crate::connector::contract::{Contract, Mode};
 use crate::connector::{self, Extract, SourceFile, Totals};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::lake::delta::{Change, Commit, DataFile, Table};
-use crate::lake::raw::{self, Load, LoadSum, Place, RECORDED};
+use crate::lake::raw::{self, Load, LoadFinding, LoadSum, Place, RECORDED};
 use chrono::Utc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -95,10 +97,11 @@ pub async fn land(lake: &Lake, task: Task<'_>, extract: Extract) -> Result<Lande
         return Err(refused);
     }
     fail_point!("land::after-files", |_| Err(Error::lake("failpoint: after the files are written")));
-    // A sweep that found nothing is worth a record: the next one is due later. So is a first load
-    // of nothing. Not "the table exists": a crash may have left one that no load has reached.
+    // A sweep that found nothing is worth a record: the next one is due later. So are new findings,
+    // and a first load of nothing. Not "the table exists": a crash may have left one that no load has reached.
     let swept = last.is_none() || (contract.mode.cursor().is_some() && covers == Covers::Whole);
-    if files.is_empty() && file.is_none() && !swept {
+    let has_news = last.as_ref().is_none_or(|last| last.findings != outcome.findings());
+    if files.is_empty() && file.is_none() && !swept && !has_news {
         return Ok(Landed::Unchanged { received_rows: outcome.totals.received_rows });
     }
     let load = outcome.load(&task, &stamp, last.as_ref());
@@ -241,7 +244,18 @@ impl Outcome {
             deleted_rows: self.deleted,
             withheld_rows: self.withheld,
             sums: self.sums(),
+            findings: self.findings(),
         }
+    }
+
+    fn findings(&self) -> Vec<LoadFinding> {
+        let finding = |found: &connector::Finding| LoadFinding {
+            code: found.matter.as_str().to_string(),
+            column: found.column.clone(),
+            rows: found.rows,
+            message: found.message.clone(),
+        };
+        self.totals.findings.iter().map(finding).collect()
     }
 
     fn sums(&self) -> Vec<LoadSum> {

@@ -12,6 +12,7 @@ mod order;
 mod plan;
 pub mod preview;
 pub mod pull;
+mod queue;
 mod reference;
 mod replay;
 mod resume;

@@ -48,6 +48,9 @@ pub struct Wish {
 impl Wish {
     /// Whether an entity can be asked for what is wished.
     pub fn fits(&self, source: &Source, contract: &Contract) -> bool {
+        if !source.address.has_layout(contract) {
+            return false;
+        }
         let Some((from, to)) = &self.between else { return true };
         source.address.is_database()
             && connector::bound(contract, from).is_ok()
@@ -139,7 +142,8 @@ impl Pull<'_> {
             for (contract, started_at, pulled) in self.attempt(source, &waiting).await {
                 match pulled {
                     // A broken extract or contract does not mend itself within seconds.
-                    Err(error) if error.kind() == Kind::Source && wait.is_some() => {
+                    // A queue has forgotten what it may have sent.
+                    Err(error) if error.kind() == Kind::Source && wait.is_some() && !contract.is_queue() => {
                         tracing::info!(source = source.name, entity = contract.entity, %error, "trying again");
                         again.push(contract);
                     }
@@ -207,7 +211,7 @@ impl Pull<'_> {
         };
         let mut failure = None;
         match pulled {
-            Ok(Pulled { rows, quarantined, landed, notes }) => {
+            Ok(Pulled { rows, quarantined, landed, notes, .. }) => {
                 step.rows = Some(rows);
                 metrics::landed(if landed { rows } else { 0 }, quarantined);
                 step.outcome = if landed { "succeeded" } else { "unchanged" };

@@ -2,22 +2,28 @@
 
 use super::pattern::{Says, chrono_pattern};
 use super::reader::{SLUG, Section, Text, is_slug};
-use crate::connector::contract::{Column, NumberForm, Type};
+use super::recast::{self, Lists};
+use crate::connector;
+use crate::connector::contract::{Column, NumberForm, Origin, Type};
 use crate::error::known;
 use chrono_tz::Tz;
 
 const TYPES: [&str; 7] = ["text", "bool", "int", "decimal(p,s)", "date", "time", "timestamp"];
 
 /// The column called `name`; a type that is wrong is reported and read as text.
-pub(super) fn check(name: &Text<'_>, section: &mut Section<'_>) -> Column {
+pub(super) fn check(name: &Text<'_>, section: &mut Section<'_>, lists: &Lists) -> Column {
     if !is_slug(name.value) {
         section.wrong(format!("column \"{}\" is not a slug", name.value), SLUG);
     }
     let list = |texts: Vec<Text<'_>>| texts.into_iter().map(|t| t.value.to_string()).collect::<Vec<_>>();
-    let column = Column {
+    let (from, origin) = recast::origin(name.value, section);
+    let so_far = section.problems();
+    let mut column = Column {
         name: name.value.into(),
-        from: from(name, section),
+        from,
+        origin,
         ty: ty(section).unwrap_or(Type::Text),
+        recast: recast::recast(section, lists),
         required: section.bool("required").unwrap_or(false),
         optional: section.bool("optional").unwrap_or(false),
         one_of: list(section.texts("one_of")),
@@ -31,16 +37,13 @@ pub(super) fn check(name: &Text<'_>, section: &mut Section<'_>) -> Column {
     if column.required && column.optional {
         section.problem(section.place("optional"), "a required column cannot be optional", ());
     }
-    column
-}
-
-/// The column's names in the source: its own, unless the section says otherwise.
-fn from(name: &Text<'_>, section: &mut Section<'_>) -> Vec<String> {
-    let given = section.one_or_more("from");
-    match given.is_empty() {
-        true => vec![name.value.into()],
-        false => given.into_iter().map(|text| text.value.into()).collect(),
+    if section.problems() == so_far
+        && let Err(error) = connector::check_column(&column)
+    {
+        section.problem(section.place("default"), error.to_string(), ());
     }
+    column.optional |= column.origin != Origin::Cell;
+    column
 }
 
 fn ty(section: &mut Section<'_>) -> Option<Type> {

@@ -3,12 +3,15 @@
 use super::System;
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
-use super::{column, layout, mode};
-use crate::connector::contract::{Column, Contract, FileFormat, FileLayout, LINE_KEY, Mode, Place, Type};
+use super::recast::Lists;
+use super::{column, drift, http, layout, mode};
+use crate::connector::contract::{
+    Column, Contract, FileFormat, FileLayout, LINE_KEY, Mode, Origin, Place, Policy, Type, XmlLayout,
+};
 use crate::error::known;
 
 /// The system that `doc` describes; what is wrong with it is in `found`.
-pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {
+pub(super) fn check(name: &str, doc: &Doc, lists: &Lists, found: &Found) -> System {
     reader::read(doc, found, |mut root| {
         if let Some(system) = root.required("system", &format!("\"{name}\""))
             && system.value != name
@@ -21,30 +24,32 @@ pub(super) fn check(name: &str, doc: &Doc, found: &Found) -> System {
         if entities.is_empty() {
             root.wrong(format!("system \"{name}\" has no entities"), "declare one as [entities.<name>]");
         }
-        let entities = entities
+        let mut entities = entities
             .into_iter()
-            .map(|(entity, section)| (entity.value.to_string(), contract(name, &entity, section)))
+            .map(|(entity, section)| (entity.value.to_string(), contract(name, &entity, section, lists)))
             .collect();
+        http::link(&mut root, &mut entities);
         root.finish();
         System { name: name.into(), vendor, entities }
     })
 }
 
-fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contract {
+fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>, lists: &Lists) -> Contract {
     if !is_slug(entity.value) {
         section.wrong(format!("entity \"{}\" is not a slug", entity.value), SLUG);
     }
     let table = section.text("table").map(|t| t.value.to_string());
-    if table.is_none() && !section.has("file") {
+    if table.is_none() && !section.has("file") && !section.has("http") {
         section.wrong(
-            format!("entity \"{}\" has neither a table nor a file", entity.value),
-            "give a table for databases, a [file] for files, or both",
+            format!("entity \"{}\" has neither a table nor a file nor a request", entity.value),
+            "give a table for databases, a [file] for files, [http] for REST interfaces, or several",
         );
     }
     let mut file = section.section("file");
     let format = file.as_mut().and_then(layout::format);
-    let columns = columns(entity.value, &mut section, format == Some(FileFormat::Fixed));
+    let mut columns = columns(entity.value, &mut section, format.as_ref(), lists);
     let file = file.and_then(|file| layout::layout(file, format, &columns));
+    let http = section.section("http");
     let mode = mode::check(&mut section, &columns, table.is_some());
     if let Some(FileLayout { format: FileFormat::Bicc(_), .. }) = &file
         && !matches!(mode, Mode::Cursor(_))
@@ -54,13 +59,23 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
             "give it mode = \"cursor\": rows that a package does not bring stay, unless its keys say that they are gone",
         );
     }
+    let (skip, drift) = (drift::skip(&mut section, &columns), drift::drift(&mut section));
+    let (key, totals) = (key(entity.value, &mut section, &columns, &mode), totals(&mut section, &columns));
+    if drift.new == Some(Policy::Evolve) {
+        columns.push(Column::extra());
+    }
     let contract = Contract {
         system: system.into(),
         entity: entity.value.into(),
-        key: key(entity.value, &mut section, &columns, &mode),
-        totals: totals(&mut section, &columns),
+        key,
+        totals,
         max_drop: section.share("max_drop").unwrap_or(0.5),
         min_rows: section.number("min_rows").unwrap_or(0).into(),
+        max_bad: section.share("max_bad").unwrap_or(1.0),
+        skip,
+        drift,
+        optional: section.bool("optional").unwrap_or(false),
+        http: http.and_then(|http| http::check(http, &mode)),
         mode,
         table,
         file,
@@ -70,12 +85,23 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>) -> Contra
     contract
 }
 
-fn columns(entity: &str, section: &mut Section<'_>, fixed: bool) -> Vec<Column> {
+fn columns(
+    entity: &str,
+    section: &mut Section<'_>,
+    format: Option<&FileFormat>,
+    lists: &Lists,
+) -> Vec<Column> {
+    let is_fixed = format == Some(&FileFormat::Fixed);
     let mut next = 1;
     let mut columns = Vec::new();
     for (name, mut section) in section.sections("columns", "column") {
-        let place = place(&mut section, fixed, &mut next);
-        columns.push(Column { place, ..column::check(&name, &mut section) });
+        let column = column::check(&name, &mut section, lists);
+        let is_placed = is_fixed && column.origin == Origin::Cell;
+        let column = Column { place: place(&mut section, is_placed, &mut next), ..column };
+        if let Some(FileFormat::Xml(layout)) = format {
+            paths(&section, layout, &column);
+        }
+        columns.push(column);
         section.finish();
     }
     if columns.is_empty() {
@@ -87,13 +113,25 @@ fn columns(entity: &str, section: &mut Section<'_>, fixed: bool) -> Vec<Column> 
     columns
 }
 
+/// Reports names in the source that are no paths of the layout.
+fn paths(section: &Section<'_>, layout: &XmlLayout, column: &Column) {
+    for from in &column.from {
+        if let Err(problem) = layout.column(from) {
+            let hint = "for example from = \"Name/First\", \"@id\" or \"../@batch\"";
+            section.problem(section.place("from"), problem, hint);
+        }
+    }
+}
+
 /// The place of a column in a fixed-width record; `next` is the first free character.
 fn place(section: &mut Section<'_>, fixed: bool, next: &mut usize) -> Option<Place> {
     let (start, width) = (section.number("start"), section.number("width"));
     if !fixed {
         if start.or(width).is_some() {
-            section
-                .wrong("start and width are for fixed-width layouts", "the file's format is not \"fixed\"");
+            section.wrong(
+                "start and width are for cells of fixed-width layouts",
+                "the file's format is not \"fixed\"",
+            );
         }
         return None;
     }
@@ -148,7 +186,8 @@ pub(super) fn numeric(section: &Section<'_>, name: &Text<'_>, columns: &[Column]
     }
 }
 
-fn find<'c>(section: &Section<'_>, name: &Text<'_>, columns: &'c [Column]) -> Option<&'c Column> {
+/// The column of that name; one that is unknown is reported.
+pub(super) fn find<'c>(section: &Section<'_>, name: &Text<'_>, columns: &'c [Column]) -> Option<&'c Column> {
     let column = columns.iter().find(|column| column.name == name.value);
     if column.is_none() {
         let hint = known("columns", name.value, columns.iter().map(|c| c.name.as_str()));

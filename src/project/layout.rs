@@ -1,11 +1,13 @@
 //! `[entities.<entity>.file]`: how the files of an entity are found and cut into rows.
 
 use super::connector::numeric;
-use super::reader::{Section, Text};
+use super::reader::{Section, Text, Value};
 use crate::connector::contract::{
-    BiccLayout, Column, Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart,
+    BiccLayout, Column, Encoding, FileFormat, FileLayout, Header, Member, SheetLayout, Trailer, TrailerPart,
+    XmlLayout,
 };
 use crate::error::known;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a file must have kept its size and time, unless its layout says otherwise: longer
@@ -19,17 +21,70 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         "csv" => Some(FileFormat::Delimited {
             delimiter: character(section, "delimiter", b','),
             quote: character(section, "quote", b'"'),
-            header: section.bool("header").unwrap_or(true),
+            header: header(section),
         }),
         "fixed" => Some(FileFormat::Fixed),
+        "xml" => xml(section).map(FileFormat::Xml),
+        "json" => Some(json(section)),
+        "ndjson" => Some(FileFormat::Ndjson),
         "sheet" => Some(FileFormat::Sheet(sheet(section))),
         "bicc" => bicc(section).map(FileFormat::Bicc),
         other => {
-            let hint = known("formats", other, ["csv", "fixed", "sheet", "bicc"]);
+            let hint = known("formats", other, ["bicc", "csv", "fixed", "json", "ndjson", "sheet", "xml"]);
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }
     }
+}
+
+fn xml(section: &mut Section<'_>) -> Option<XmlLayout> {
+    let mut namespaces = BTreeMap::new();
+    if let Some(mut declared) = section.section("namespaces") {
+        for (prefix, value) in declared.all("the name of a namespace") {
+            match value {
+                Value::Text(name) => {
+                    drop(namespaces.insert(prefix.value.to_string(), name.value.to_string()))
+                }
+                Value::Table(table) => table.wrong(
+                    format!("the namespace \"{}\" is a table", prefix.value),
+                    "for example w = \"urn:example:workers\"",
+                ),
+            }
+        }
+    }
+    let join = section.text("join").map(|text| text.value.to_string());
+    let rows = section.required("rows", "\"/Extract/Worker\"")?;
+    match XmlLayout::new(rows.value, join, namespaces) {
+        Ok(layout) => Some(layout),
+        Err(problem) => {
+            section.problem(rows.span, problem, "for example rows = \"/Extract/Worker\"");
+            None
+        }
+    }
+}
+
+/// Where JSON texts have their rows, and what says how many there are.
+pub(super) fn json(section: &mut Section<'_>) -> FileFormat {
+    let rows = section.text("rows").map(|text| {
+        if !text.value.starts_with('$') {
+            let hint = "for example \"$.items[*]\"";
+            section.problem(text.span.clone(), format!("\"{}\" is not a JSONPath", text.value), hint);
+        }
+        json_path(section, &text)
+    });
+    let count = section.text("count").map(|text| json_path(section, &text));
+    FileFormat::Json { rows, count }
+}
+
+/// A path in a JSON text: a JSONPath, or names of members with dots between them.
+pub(super) fn json_path(section: &Section<'_>, text: &Text<'_>) -> String {
+    if text.value.starts_with('$')
+        && let Err(error) = serde_json_path::JsonPath::parse(text.value)
+    {
+        let message = format!("\"{}\" is not a JSONPath: {error}", text.value);
+        section.problem(text.span.clone(), message, "for example \"$.links[?@.rel=='next'].href\"");
+    }
+    text.value.into()
 }
 
 /// The most rows of a header.
@@ -88,6 +143,22 @@ fn glob_checked(section: &Section<'_>, text: &Text<'_>, pattern: &str) {
     }
 }
 
+/// `true`, `false` or `"auto"`.
+fn header(section: &mut Section<'_>) -> Header {
+    if section.is_text("header") {
+        let text = section.text("header");
+        if let Some(other) = text.filter(|text| text.value != "auto") {
+            let message = format!("unknown header \"{}\"", other.value);
+            section.problem(other.span, message, "true, false or \"auto\"");
+        }
+        return Header::Auto;
+    }
+    match section.bool("header") {
+        Some(false) => Header::Absent,
+        Some(true) | None => Header::Named,
+    }
+}
+
 fn character(section: &mut Section<'_>, key: &'static str, default: u8) -> u8 {
     let Some(text) = section.text(key) else { return default };
     match text.value.as_bytes() {
@@ -122,6 +193,10 @@ pub(super) fn layout(
     let member = member(&mut section);
     let encoding = encoding(&mut section);
     let trailer = section.text("trailer").and_then(|text| trailer(&section, &text, columns));
+    if trailer.is_some() && matches!(format, Some(FileFormat::Xml(_))) {
+        let hint = "a document that is cut is refused in any case";
+        section.problem(section.place("trailer"), "\"xml\" has no trailer", hint);
+    }
     let order = section.text("order").map(|text| order(&section, &text));
     let settle = section.duration("settle").unwrap_or(SETTLE);
     let done = section.text("done").map(|text| done(&section, &text));
@@ -144,8 +219,9 @@ fn encoding(section: &mut Section<'_>) -> Encoding {
         "utf-8" => Encoding::Utf8,
         "windows-1252" => Encoding::Windows1252,
         "utf-16" => Encoding::Utf16,
+        "auto" => Encoding::Auto,
         other => {
-            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16"]);
+            let hint = known("encodings", other, ["utf-8", "windows-1252", "utf-16", "auto"]);
             section.problem(text.span, format!("unknown encoding \"{other}\""), hint);
             Encoding::Utf8
         }

@@ -7,7 +7,9 @@
 
 mod column;
 mod connector;
+mod drift;
 mod header;
+mod http;
 mod hub;
 mod keep;
 mod layout;
@@ -15,21 +17,28 @@ mod library;
 mod limits;
 mod mode;
 mod models;
+mod odbc;
 mod pattern;
 mod pipeline;
 mod plan;
 mod problem;
 mod reader;
+mod recast;
 mod reference;
 mod secret;
+mod sftp;
 mod source;
 mod tables;
 
+pub use http::Auth;
 pub use library::{BUILT_IN, Library, builtin, lay_out_builtin};
 pub use limits::Limits;
+pub use odbc::{Odbc, Product};
 pub use pipeline::{Alarm, Occasion, Pipeline, Schedule};
 pub use problem::{Problem, Problems, count};
+pub(crate) use reader::is_slug;
 pub use secret::Secret;
+pub(crate) use source::is_loopback;
 
 use crate::connector::contract::Contract;
 use crate::model::{Layer, Model};
@@ -86,10 +95,10 @@ fn read(dir: &Path, library: &Library, found: &Found) -> Option<Project> {
     let search = library::Search { project: &files, builtin: library };
     search.misplaced(found);
     let connectors = search.connectors(found);
-    let systems = systems(&connectors, found);
     let lists = search.files("sql/reference/", "csv", found);
     let reference =
         lists.iter().map(|(name, doc)| (name.clone(), reference::check(name, doc, found))).collect();
+    let systems = systems(&connectors, &reference, found);
 
     let mut drafts = models::read(&search, &connectors, found);
     let mut tables: BTreeSet<String> = drafts.iter().map(|draft| draft.model.table()).collect();
@@ -145,14 +154,39 @@ pub fn people(dir: &Path, settings: String) -> Result<People, Problems> {
     }
 }
 
-fn systems(connectors: &[library::Connector<'_>], found: &Found) -> BTreeMap<String, System> {
+/// The source at an address that somebody types, before there is a contract for it. Its password, if
+/// it needs one, is in a variable of the environment.
+pub fn source_at(dir: &Path, address: &str, password: Option<&str>) -> Result<Source, Problems> {
+    const NAME: &str = "new";
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let mut text = format!("force = \"{NAME}\"\nsystem = \"{NAME}\"\naddress = {}\n", quoted(address));
+    if let Some(variable) = password {
+        text.push_str(&format!("password = {{ env = {} }}\n", quoted(variable)));
+    }
+    let (doc, found) = (Doc::new("--from", text), Found::default());
+    let force = Force { code: NAME.into(), name: NAME.into(), ons_code: None };
+    let system = System { name: NAME.into(), vendor: NAME.into(), entities: BTreeMap::new() };
+    let (forces, systems) = ([(NAME.into(), force)].into(), [(NAME.into(), system)].into());
+    let name = reader::Text { value: NAME, span: 0..0 };
+    let source = reader::read(&doc, &found, |root| source::check(dir, &name, root, &forces, &systems));
+    match (source, found.into_problems()) {
+        (Some((_, source)), None) => Ok(source),
+        (_, problems) => Err(problems.unwrap_or_default()),
+    }
+}
+
+fn systems(
+    connectors: &[library::Connector<'_>],
+    lists: &recast::Lists,
+    found: &Found,
+) -> BTreeMap<String, System> {
     let mut systems = BTreeMap::new();
     for library::Connector { name, toml, file, .. } in connectors {
         if !reader::is_slug(name) {
             found.whole(file, 1, format!("the system name \"{name}\" is not a slug"), reader::SLUG);
         }
         match toml {
-            Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, found)),
+            Some(doc) => _ = systems.insert(name.clone(), connector::check(name, doc, lists, found)),
             None => {
                 let message = format!("connector \"{name}\" has no connector.toml");
                 found.whole(
@@ -281,21 +315,55 @@ pub enum Address {
     Postgres(Server),
     /// `mysql://user@host:port/database`: MySQL or MariaDB.
     Mysql(Server),
+    /// `odbc:Driver=…;Server=…` or `odbc:NAME`: a database behind a driver of the machine.
+    Odbc(Odbc),
     /// `file:path`: a local folder, absolute.
     Folder(PathBuf),
     /// A folder in an object store: `s3://bucket/path`, `az://container/path`, `gs://bucket/path`,
     /// `https://host/path` (WebDAV).
     Store(Url),
+    /// `sftp://user@host:port/folder`.
+    Sftp(Remote),
+    /// `https://host/path`: a REST interface, for systems whose entities are asked for over HTTP.
+    Rest(Url),
 }
 
 impl Address {
-    /// Whether the source offers tables; otherwise it offers files.
-    pub fn is_database(&self) -> bool {
+    /// What the source offers, and so what its entities' contracts must describe.
+    pub fn offers(&self) -> Offers {
         match self {
-            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) => true,
-            Address::Folder(_) | Address::Store(_) => false,
+            Address::Sqlite(_) | Address::Postgres(_) | Address::Mysql(_) | Address::Odbc(_) => {
+                Offers::Tables
+            }
+            Address::Folder(_) | Address::Store(_) | Address::Sftp(_) => Offers::Files,
+            Address::Rest(_) => Offers::Answers,
         }
     }
+
+    /// Whether the source offers tables.
+    pub fn is_database(&self) -> bool {
+        self.offers() == Offers::Tables
+    }
+
+    /// Whether `contract` says what the entity looks like at such an address.
+    pub fn has_layout(&self, contract: &Contract) -> bool {
+        match self.offers() {
+            Offers::Tables => contract.table.is_some(),
+            Offers::Files => contract.file.is_some(),
+            Offers::Answers => contract.http.is_some(),
+        }
+    }
+}
+
+/// What a source offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offers {
+    /// Tables of a database.
+    Tables,
+    /// Files of a folder.
+    Files,
+    /// Answers of a REST interface.
+    Answers,
 }
 
 /// A database on a server.
@@ -311,14 +379,36 @@ pub struct Server {
     pub database: String,
 }
 
+/// A folder on a server that speaks SFTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who reads; an account that may only read.
+    pub user: String,
+    /// The folder: from the server's root, or without a slash at its beginning from the user's home.
+    pub folder: String,
+}
+
 /// How a source is entered, and how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The password of a database's user.
+    /// The password of the user of a database or an SFTP server.
     pub password: Option<Secret>,
-    /// Whether and how a database's connection is encrypted.
+    /// The private key of the user of an SFTP server.
+    pub key: Option<Secret>,
+    /// What the private key is encrypted with.
+    pub passphrase: Option<Secret>,
+    /// The host keys that SFTP servers may show, in the format of OpenSSH, absolute; always given for
+    /// such a source.
+    pub known_hosts: Option<PathBuf>,
+    /// What a REST interface is shown to know who asks.
+    pub auth: Option<Auth>,
+    /// Whether and how a connection to a server is encrypted.
     pub tls: TlsMode,
-    /// The certificate authority of a database's server, PEM, absolute; `None`: the system's.
+    /// The certificate authority of a server, PEM, absolute; `None`: the system's.
     pub ca: Option<PathBuf>,
     /// The longest time that reading one entity may take.
     pub timeout: Duration,
@@ -334,6 +424,10 @@ impl Default for Access {
     fn default() -> Self {
         Self {
             password: None,
+            key: None,
+            passphrase: None,
+            known_hosts: None,
+            auth: None,
             tls: TlsMode::Off,
             ca: None,
             timeout: source::TIMEOUT,

@@ -229,6 +229,11 @@ impl Found {
         });
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     /// All that was found, in order; `None` when all is well.
     pub(crate) fn into_problems(self) -> Option<Problems> {
         let mut problems = self.0.into_inner();

@@ -80,6 +80,11 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(|value| value.get_ref().is_table())
     }
 
+    /// Whether the key holds a text.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+    }
+
     /// Counts `key` as known, for values that [`Section`] cannot read.
     pub(super) fn asked(&mut self, key: &'static str) {
         self.asked.push(key);
@@ -184,6 +189,21 @@ impl<'a> Section<'a> {
         sections
     }
 
+    /// The tables in the list of a key, each called `noun`; none when it is missing.
+    pub(super) fn list(&mut self, key: &'static str, noun: &str) -> Vec<Section<'a>> {
+        let tables = self.value(key, "a list of tables", |value| {
+            let table = |value: &'a Spanned<DeValue<'a>>| Some((value.get_ref().as_table()?, value.span()));
+            value.get_ref().as_array()?.iter().map(table).collect::<Option<Vec<_>>>()
+        });
+        let tables = tables.unwrap_or_default();
+        tables.into_iter().map(|(table, span)| self.child(table, format!("a {noun}"), span)).collect()
+    }
+
+    /// How many problems of the project have been found so far.
+    pub(super) fn problems(&self) -> usize {
+        self.found.len()
+    }
+
     /// Every key with its value, which is `wanted`, for tables whose keys are not ours to know.
     pub(super) fn all(&mut self, wanted: &str) -> Vec<(Text<'a>, Value<'a>)> {
         let mut all = Vec::new();
@@ -257,7 +277,7 @@ fn as_text<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<Text<'a>> {
 
 /// Whether `name` can be a force, source, entity, column or model: lowercase letters, digits and
 /// `_`, a letter first. Such a name is the same in SQL, in a path and in a URL.
-pub(super) fn is_slug(name: &str) -> bool {
+pub(crate) fn is_slug(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')

@@ -88,8 +88,15 @@ fn hide_in(table: &DeTable<'_>, shown: &mut [u8]) {
         let named = ["authorization", "pass", "pwd", "secret", "token", "webhook"]
             .iter()
             .any(|word| name.contains(word));
-        // An address may carry `user:password@`.
-        let secret = |text: &str| named || (text.contains("://") && text.contains('@'));
+        // An address may carry `user:password@` or `Pwd=`.
+        let carries =
+            |text: &str, words: &[&str]| words.iter().any(|word| text.to_lowercase().contains(word));
+        let secret = |text: &str| {
+            named
+                || (text.contains("://") && text.contains('@'))
+                || text.contains("PRIVATE KEY-----")
+                || carries(text, &["pwd=", "password="])
+        };
         let span = value.span();
         let hidden = match value.get_ref() {
             DeValue::Table(table) => {

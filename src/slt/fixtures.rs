@@ -1,6 +1,6 @@
 //! A connector's fixtures as raw would hold them: read by the connector, by its contract.
 
-use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout, Member};
+use crate::connector::contract::{Contract, Encoding, FileFormat, FileLayout, Header, Member};
 use crate::connector::{self, Listed, Offer, SourceFile};
 use crate::error::{Error, Result};
 use crate::model::staging::raw_columns;
@@ -14,6 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// When fixtures arrive.
+const ARRIVAL: &str = "2026-01-01T00:00:00Z";
+
 /// The good rows of the fixture of one entity; none if there is no such file.
 pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let source = Source {
@@ -23,15 +26,15 @@ pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRe
         address: Address::Folder(folder.to_path_buf()),
         access: Access::default(),
     };
-    let contract = Contract { file: Some(layout(contract)), ..contract.clone() };
+    let contract = Contract { file: Some(layout(folder, contract)), ..contract.clone() };
     let schema = Arc::new(raw_columns(&contract));
     let Offer::Files { ready, .. } = connector::open(&source).await?.offers(&contract).await? else {
         return Err(Error::internal("a folder that offers tables"));
     };
     let mut rows = Vec::new();
-    for Listed { name, tag, .. } in ready {
+    for Listed { name, .. } in ready {
         let path = folder.join(&name);
-        let file = SourceFile { name, tag, sha256: String::new(), path };
+        let file = SourceFile { name, tag: ARRIVAL.into(), sha256: String::new(), path };
         let mut extract = connector::read_file(&source, &contract, &file)?;
         while let Some(batch) = extract.next().await {
             rows.push(raw(&batch?, &schema)?);
@@ -40,25 +43,28 @@ pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRe
     Ok((schema, rows))
 }
 
-/// The layout of a fixture: that of the entity's files, or plain CSV if it only has a table. It is
-/// named after its entity, not as the vendor names files, and nobody is still writing to it.
-fn layout(contract: &Contract) -> FileLayout {
+/// The layout of a fixture: that of the entity's answers if it is JSON, that of its files, or plain
+/// CSV if it only has a table. It is named after its entity, not as the vendor names files, and
+/// nobody is still writing to it.
+fn layout(folder: &Path, contract: &Contract) -> FileLayout {
     let plain = || FileLayout {
         member: Member::Only,
         matching: String::new(),
-        format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: true },
+        format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: Header::Named },
         encoding: Encoding::Utf8,
         trailer: None,
         order: None,
         settle: Duration::ZERO,
         done: None,
     };
+    let is_answer = folder.join(format!("{}.json", contract.entity)).is_file();
+    let answer = contract.http.as_ref().filter(|_| is_answer).map(|request| request.layout.clone());
     FileLayout {
         matching: format!("{}.*", contract.entity),
         order: None,
         settle: Duration::ZERO,
         done: None,
-        ..contract.file.clone().unwrap_or_else(plain)
+        ..answer.or(contract.file.clone()).unwrap_or_else(plain)
     }
 }
 

@@ -64,7 +64,12 @@ impl State {
                 let place = format!("{}:{}/{}", server.host, server.port, server.database);
                 (Backend::Postgres, postgres(server, access)?, place)
             }
-            Address::Mysql(_) | Address::Folder(_) | Address::Store(_) => {
+            Address::Mysql(_)
+            | Address::Odbc(_)
+            | Address::Folder(_)
+            | Address::Store(_)
+            | Address::Sftp(_)
+            | Address::Rest(_) => {
                 return Err(Error::config("the state can be kept in SQLite or PostgreSQL only"));
             }
         };

@@ -155,7 +155,7 @@ impl FileProject {
     }
 
     /// The names of the files that the lake keeps of a source, half-received ones included.
-    fn kept(&self, source: &str) -> Vec<String> {
+    pub fn kept(&self, source: &str) -> Vec<String> {
         let folder = self.path("lake/files").join(source).join(source);
         let mut names = Vec::new();
         for entry in fs::read_dir(folder).unwrap() {

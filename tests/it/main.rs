@@ -35,7 +35,9 @@ mod path;
 mod pull;
 mod pulled;
 mod release;
+mod rest;
 mod schedule;
+mod sftp;
 mod slt;
 mod state;
 mod store;
@@ -49,5 +51,10 @@ mod upkeep;
 #[allow(dead_code, reason = "the suite needs more of them")]
 #[path = "../../src/connector/transport/conformance/servers.rs"]
 mod servers;
+
+/// Private servers of files, shared in the same way.
+#[allow(dead_code, reason = "the suite needs more of them")]
+#[path = "../../src/connector/transport/conformance/keepers.rs"]
+mod keepers;
 
 use muster::project;

@@ -257,3 +257,37 @@ async fn a_period_of_the_past_is_read_again_and_deletes_nothing() {
     assert_eq!(load.high.as_deref(), Some("9"), "the next pull goes on where the last one ended");
     assert!(teller.pulled(between()).await.is_none());
 }
+
+const REFUNDS: &str = "
+[entities.refund]
+optional = true
+table = \"REFUND\"
+key = [\"id\"]
+columns.id = { type = \"int\", required = true }
+
+[entities.receipt]
+optional = true
+file = { match = \"receipt_*.csv\", format = \"csv\" }
+key = [\"id\"]
+columns.id = { type = \"int\", required = true }
+";
+
+#[tokio::test]
+async fn an_optional_entity_is_missed_once_it_was_there() {
+    let teller = Story::Diff.begin().await;
+    let payment = "table = \"PAYMENT\"\nkey = [\"id\"]\n";
+    teller.agree(payment, &format!("{COLUMNS}{REFUNDS}"));
+    teller.change(0).await;
+    teller.pull().await.unwrap();
+    assert_eq!(teller.loads().await.len(), 1);
+
+    teller.sql("create table REFUND (ID integer); insert into REFUND values (1)").await;
+    teller.pull().await.unwrap();
+    teller.sql("drop table REFUND").await;
+    assert_eq!(teller.refused().await, "beds_till.refund: table 'REFUND' is missing");
+
+    // Not optional: a problem before anything is read.
+    teller.agree(payment, &format!("{COLUMNS}{}", REFUNDS.replace("optional = true\n", "")));
+    let problems = project::load_with(teller.dir(), &Library::empty()).unwrap_err().to_string();
+    assert!(problems.contains("system \"till\" has entities without a table: receipt"), "{problems}");
+}

@@ -137,10 +137,10 @@ fn a_test_is_sql_and_tests_something() {
     write(project.path(), "sql/marts/nothing.slt", "# Nothing.\n");
     write(project.path(), "sql/marts/garbled.slt", "statement ok\nselect 1\n\nqwery\n");
     std::fs::write(project.path().join("sql/marts/bytes.slt"), b"\xff").unwrap();
-    write(project.path(), "connectors/carm/staging/duty.slt", "query I\nselect 1\n----\n1\n");
+    write(project.path(), "connectors/northgate_dms/staging/duty.slt", "query I\nselect 1\n----\n1\n");
     let (code, said) = test(project.path(), &[]);
     expect![[r#"
-        failed  connectors/carm/staging/duty.slt: there is no mapping beside the test (a test in connectors/ is called as its mapping: connectors/carm/staging/duty.sql)
+        failed  connectors/northgate_dms/staging/duty.slt: there is no mapping beside the test (a test in connectors/ is called as its mapping: connectors/northgate_dms/staging/duty.sql)
         failed  sql/marts/bytes.slt: the test cannot be read: stream did not contain valid UTF-8
         failed  sql/marts/garbled.slt:4: parse error: invalid line: "qwery"
         failed  sql/marts/nothing.slt: the file tests nothing: it has no statement and no query
@@ -164,9 +164,9 @@ fn the_built_in_library_is_tested_as_it_was_delivered() {
         "/* Posts.\ngrain: force\n*/\nselect count(*) as posts from conformed.employment",
     );
     let (code, said) =
-        test(project.path(), &["--all", "built-in/sql/marts/strength", "carm/staging/duty.slt"]);
+        test(project.path(), &["--all", "built-in/sql/marts/strength", "northgate_dms/staging/duty.slt"]);
     expect![[r#"
-        ok      built-in/connectors/carm/staging/duty.slt
+        ok      built-in/connectors/northgate_dms/staging/duty.slt
         ok      built-in/sql/marts/strength.slt
         2 tests: 2 ok, 0 failed
     "#]]

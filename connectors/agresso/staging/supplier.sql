@@ -12,5 +12,7 @@ select
         when 'N' then 'active'
         when 'P' then 'held'
         when 'C' then 'closed'
-    end as status
+    end as status,
+    -- The extract does not say which supplier took over.
+    cast(null as text) as merged_into
 from raw.supplier

@@ -30,3 +30,5 @@ select
         when 'X' then 'cancelled'
     end as status
 from raw.invoice
+-- A pro forma asks for money and is no invoice.
+where doc_type <> 'PRO'

@@ -12,5 +12,6 @@ select
         when 'A' then 'active'
         when 'H' then 'held'
         when 'X' then 'closed'
-    end as status
+    end as status,
+    nullif(trim(merged_into), '') as merged_into
 from raw.supplier

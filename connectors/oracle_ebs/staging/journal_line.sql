@@ -5,51 +5,70 @@ grain: journal_no, line_no
 with
 
 lines as (
+    -- The files' form.
+    select
+        cast(je_header_id as text) as journal_no,
+        je_line_num as line_no,
+        period_name,
+        posted_at,
+        effective_date as transaction_date,
+        account,
+        cost_centre,
+        entered_dr as debit,
+        entered_cr as credit,
+        je_source as entry_source,
+        description as narrative
+    from raw.gl_line
+    union all
+    -- The tables' form.
+    select
+        cast(lines.je_header_id as text) as journal_no,
+        lines.je_line_num as line_no,
+        headers.period_name,
+        headers.posted_date as posted_at,
+        lines.effective_date as transaction_date,
+        -- A code that the extract no longer has is shown by its number.
+        coalesce(codes.segment3, cast(lines.code_combination_id as text)) as account,
+        codes.segment2 as cost_centre,
+        lines.accounted_dr as debit,
+        lines.accounted_cr as credit,
+        headers.je_source as entry_source,
+        lines.description as narrative
+    from raw.gl_je_line as lines
+    inner join raw.gl_je_header as headers on lines.je_header_id = headers.je_header_id
+    left join raw.gl_code_combination as codes on lines.code_combination_id = codes.code_combination_id
+    -- Budgets and encumbrances are kept in the same tables, and so is what is not posted yet.
+    where headers.actual_flag = 'A' and headers.status = 'P'
+),
+
+split as (
     select
         *,
-        upper(substr(period_name, 1, 3)) as month_name,
+        -- The last one is the adjustment period that follows March and bears its year.
+        cast(array_position(
+            ['APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC', 'JAN', 'FEB', 'MAR', 'ADJ'],
+            upper(substr(period_name, 1, 3))
+        ) as bigint) as period,
         -- A name without a year becomes null and fails the not_null check, with the line to look
         -- at, instead of stopping every line of the source.
         2000 + try_cast(substr(period_name, 5) as bigint) as calendar_year
-    from raw.gl_line
-),
-
-numbered as (
-    select
-        *,
-        case month_name
-            when 'APR' then 1
-            when 'MAY' then 2
-            when 'JUN' then 3
-            when 'JUL' then 4
-            when 'AUG' then 5
-            when 'SEP' then 6
-            when 'OCT' then 7
-            when 'NOV' then 8
-            when 'DEC' then 9
-            when 'JAN' then 10
-            when 'FEB' then 11
-            when 'MAR' then 12
-            -- The adjustment period that follows March and bears its year.
-            when 'ADJ' then 13
-        end as period
     from lines
 )
 
 select
-    cast(je_header_id as text) as journal_no,
-    je_line_num as line_no,
+    journal_no,
+    line_no,
     -- A financial year is called after the April in which it starts.
     case
         when period <= 9 then calendar_year
         when period > 9 then calendar_year - 1
     end as fin_year,
-    cast(period as bigint) as period,
+    period,
     posted_at,
-    effective_date as transaction_date,
+    transaction_date,
     account,
     cost_centre,
-    cast(coalesce(entered_dr, 0) - coalesce(entered_cr, 0) as decimal(18, 2)) as amount,
-    je_source as entry_source,
-    description as narrative
-from numbered
+    cast(coalesce(debit, 0) - coalesce(credit, 0) as decimal(18, 2)) as amount,
+    entry_source,
+    narrative
+from split

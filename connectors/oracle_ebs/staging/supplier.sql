@@ -2,6 +2,7 @@
 One row per Oracle supplier.
 grain: supplier_id
 */
+-- The files' form.
 select
     cast(vendor_id as text) as supplier_id,
     trim(vendor_name) as name,
@@ -13,5 +14,22 @@ select
         when not enabled then 'closed'
         when hold then 'held'
         else 'active'
-    end as status
+    end as status,
+    -- A merge rewrites the documents of the supplier that goes; nothing says where they went.
+    cast(null as text) as merged_into
 from raw.supplier
+union all
+-- The tables' form.
+select
+    cast(vendor_id as text) as supplier_id,
+    trim(vendor_name) as name,
+    -- Postcodes are those of the sites: conformed.supplier_site.
+    cast(null as text) as postcode,
+    nullif(upper(regexp_replace(vat_registration_num, '\s', '', 'g')), '') as vat_number,
+    case
+        when not enabled_flag or end_date_active is not null then 'closed'
+        when hold_all_payments_flag then 'held'
+        else 'active'
+    end as status,
+    cast(null as text) as merged_into
+from raw.ap_supplier

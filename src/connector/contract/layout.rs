@@ -1,5 +1,6 @@
 //! How the files of an entity are found and cut into rows.
 
+use super::xml::XmlLayout;
 use std::time::Duration;
 
 /// How the files of an entity are found and cut into rows.
@@ -33,11 +34,23 @@ pub enum FileFormat {
         delimiter: u8,
         /// One ASCII character.
         quote: u8,
-        /// Whether the first row names the columns.
-        header: bool,
+        /// Where the columns are named.
+        header: Header,
     },
     /// Cells at fixed places (`format = "fixed"`).
     Fixed,
+    /// Elements (`format = "xml"`).
+    Xml(XmlLayout),
+    /// JSON texts, one after the other (`format = "json"`).
+    Json {
+        /// Where a text has its rows, as a JSONPath; `None`: the elements of an array, or the text
+        /// itself.
+        rows: Option<String>,
+        /// The member of the first text that says how many rows there are.
+        count: Option<String>,
+    },
+    /// A JSON object in each line (`format = "ndjson"`).
+    Ndjson,
     /// A workbook (`format = "sheet"`).
     Sheet(SheetLayout),
     /// A package of changes and keys (`format = "bicc"`); its manifest is the file that is listed.
@@ -89,6 +102,18 @@ impl SheetLayout {
     }
 }
 
+/// Where a delimited file names its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// In its first line; or in a later one, below a title, or in the last one, where the file was
+    /// sorted with it.
+    Named,
+    /// As [`Header::Named`], or nowhere: then the columns come in the order of the contract.
+    Auto,
+    /// Nowhere: the columns come in the order of the contract.
+    Absent,
+}
+
 /// A character encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -96,6 +121,8 @@ pub enum Encoding {
     Utf8,
     /// Windows-1252.
     Windows1252,
+    /// UTF-8 if all of the file is that, else Windows-1252; UTF-16 where a byte order mark says so.
+    Auto,
     /// UTF-16; little-endian unless a byte order mark says otherwise.
     Utf16,
 }

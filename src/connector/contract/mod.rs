@@ -1,8 +1,18 @@
 //! The contract of an entity: what its rows must look like. Checked once by [`crate::project`].
 
+mod column;
+mod drift;
+mod http;
 mod layout;
+mod xml;
 
-pub use layout::{BiccLayout, Encoding, FileFormat, FileLayout, Member, SheetLayout, Trailer, TrailerPart};
+pub use column::{CodeMap, Column, EXTRA, Origin, Place, Recast};
+pub use drift::{Drift, Policy, Skip};
+pub use http::{PageSize, Paging, Parent, PathPart, Queue, Request, Since};
+pub use layout::{
+    BiccLayout, Encoding, FileFormat, FileLayout, Header, Member, SheetLayout, Trailer, TrailerPart,
+};
+pub use xml::{XmlLayout, XmlName, XmlPath};
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -21,6 +31,8 @@ pub struct Contract {
     pub table: Option<String>,
     /// Where and how file transports find it.
     pub file: Option<FileLayout>,
+    /// How REST transports ask for it.
+    pub http: Option<Request>,
     /// The columns that identify a row; never empty, each one required. In mode `log` over files
     /// it may instead be [`LINE_KEY`]: each line of each file is a row of its own.
     pub key: Vec<String>,
@@ -34,6 +46,16 @@ pub struct Contract {
     pub max_drop: f64,
     /// A whole extract with fewer rows is refused.
     pub min_rows: u64,
+    /// The largest share of the received rows (0 to 1) that may break the contract; beyond it the
+    /// load is refused.
+    pub max_bad: f64,
+    /// Rows that are no rows of the entity.
+    pub skip: Vec<Skip>,
+    /// What becomes of an extract that has other columns than the contract.
+    pub drift: Drift,
+    /// Whether a source may be without the entity: without its table, or of a kind for which there
+    /// is no layout. What has been landed once is expected from then on.
+    pub optional: bool,
 }
 
 /// The key of rows that nothing but their place identifies: their file and their line.
@@ -52,6 +74,11 @@ impl Contract {
     pub fn fingerprint(&self) -> String {
         let hash = Sha256::digest(format!("{self:?}"));
         hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether its source forgets what it has answered.
+    pub fn is_queue(&self) -> bool {
+        self.http.as_ref().is_some_and(|request| request.queue.is_some())
     }
 
     /// Whether rows are told apart by [`LINE_KEY`].
@@ -111,39 +138,6 @@ pub enum Lag {
     Time(Duration),
     /// For ints.
     Steps(u32),
-}
-
-/// One declared column.
-#[derive(Debug, Clone)]
-pub struct Column {
-    /// The name in the lake: lowercase snake_case.
-    pub name: String,
-    /// The names in the source, a table column or a header cell, compared without case; never
-    /// empty. Files of different years may use different ones; a source must have exactly one.
-    pub from: Vec<String>,
-    /// Whether the column may be missing from a source altogether; its values are null then.
-    pub optional: bool,
-    /// What the values must be.
-    pub ty: Type,
-    /// Whether a missing value breaks the contract.
-    pub required: bool,
-    /// The only texts allowed, if not empty (compared after trimming).
-    pub one_of: Vec<String>,
-    /// Texts that mean "open ended"; a date with such a text becomes [`OPEN_END`].
-    pub open_ended: Vec<String>,
-    /// Texts that mean "no value", besides the empty text.
-    pub null: Vec<String>,
-    /// Where a fixed-width layout keeps the column.
-    pub place: Option<Place>,
-}
-
-/// The position of a column in a fixed-width record, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The first character, counted from 1 as in vendors' layouts.
-    pub start: usize,
-    /// The number of characters.
-    pub width: usize,
 }
 
 /// The end of time in the hub: half-open periods that have not ended end here.

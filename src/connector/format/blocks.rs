@@ -2,10 +2,16 @@
 
 use crate::connector::contract::FileFormat;
 use crate::connector::format::decode::Text;
-use crate::connector::format::{ends_line, line_ends};
+use crate::connector::format::{ends_line, line_end, line_ends};
 use crate::connector::rows::MAX_ROW_BYTES;
 use crate::error::{Error, Result};
 use memchr::{memchr, memrchr2};
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// How many records may begin a quote that is not closed within the longest row: each is looked for
+/// anew.
+const STRAYS: usize = 100;
 
 /// Whole records, each with its line end.
 #[derive(Debug)]
@@ -21,10 +27,13 @@ pub(super) struct Blocks {
     block_bytes: usize,
     quoting: Option<Quoting>,
     buffer: Vec<u8>,
+    /// What is added to the number of each line.
+    start: i64,
     line: i64,
     has_more: bool,
     /// What was given back.
-    first: Option<Block>,
+    first: VecDeque<Block>,
+    strays: usize,
 }
 
 /// What tells a line end that ends a record from one in a cell.
@@ -43,6 +52,16 @@ struct Cut {
     open: Option<usize>,
 }
 
+/// How a quoted cell ends.
+enum Close {
+    /// Behind this place.
+    At(usize),
+    /// Over line ends, at a quote that ends no cell: the one that opened it means nothing.
+    Stray,
+    /// Not yet.
+    Open,
+}
+
 impl Blocks {
     /// The blocks of `text`, of about so many bytes each; more only where a record has more. Its
     /// lines are counted from `start` on.
@@ -51,14 +70,24 @@ impl Blocks {
             FileFormat::Delimited { delimiter, quote, .. } => {
                 Some(Quoting { delimiter: *delimiter, quote: *quote })
             }
-            FileFormat::Fixed | FileFormat::Sheet(_) | FileFormat::Bicc(_) => None,
+            _ => None,
         };
-        Self { text, block_bytes, quoting, buffer: Vec::new(), line: start + 1, has_more: true, first: None }
+        Self {
+            text,
+            block_bytes,
+            quoting,
+            buffer: Vec::new(),
+            start,
+            line: start + 1,
+            has_more: true,
+            first: VecDeque::new(),
+            strays: 0,
+        }
     }
 
     /// The next block.
     pub(super) fn next(&mut self) -> Result<Option<Block>> {
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.first.pop_front() {
             return Ok(Some(first));
         }
         loop {
@@ -73,28 +102,43 @@ impl Blocks {
                 return Ok(Some(self.take(cut.end)));
             }
             if !self.has_more {
-                return match cut.open {
-                    Some(open) => Err(self.unclosed(open, "")),
-                    None if self.buffer.is_empty() => Ok(None),
-                    None => {
-                        self.buffer.push(b'\n');
-                        Ok(Some(self.take(self.buffer.len())))
-                    }
-                };
+                if self.buffer.is_empty() {
+                    return Ok(None);
+                }
+                // A quote that is still open is for whoever reads the record.
+                self.buffer.push(b'\n');
+                return Ok(Some(self.take(self.buffer.len())));
             }
             if self.buffer.len() > MAX_ROW_BYTES {
-                return Err(self.too_long(cut.open));
+                let end = self.stray_line(cut.open)?;
+                return Ok(Some(self.take(end)));
             }
         }
     }
 
-    /// Gives back what follows the first line, which ends with `used`, of the first block.
-    pub(super) fn give_back(&mut self, mut block: Block, used: usize) {
-        let used = used
-            + usize::from(block.bytes[..used].ends_with(b"\r") && block.bytes[used..].starts_with(b"\n"));
-        block.line += line_ends(&block.bytes[..used]);
-        block.bytes.drain(..used);
-        self.first = Some(block);
+    /// Gives back what was taken first, up to now, without the `header` in it; what is above the
+    /// header only if that is rows.
+    pub(super) fn give_back(&mut self, block: Block, header: Option<Range<usize>>, keeps_above: bool) {
+        let Some(header) = header else { return self.first.push_front(block) };
+        let end = header.end + line_end(&block.bytes[header.end..]);
+        let line = block.line + line_ends(&block.bytes[..end]);
+        self.first.push_front(Block { bytes: block.bytes[end..].to_vec(), line });
+        if keeps_above {
+            self.first.push_front(Block { bytes: block.bytes[..header.start].to_vec(), line: block.line });
+        }
+    }
+
+    /// The last line, and where it begins in the file.
+    pub(super) fn last_line(&mut self) -> Result<Option<(u64, String)>> {
+        self.text.last_line()
+    }
+
+    /// Begins again; the text ends at this place of the file.
+    pub(super) fn restart(&mut self, end: u64) -> Result<()> {
+        self.buffer.clear();
+        self.first.clear();
+        (self.line, self.has_more) = (self.start + 1, true);
+        self.text.restart(end)
     }
 
     fn cut(&self) -> Cut {
@@ -119,23 +163,24 @@ impl Blocks {
         Block { bytes, line }
     }
 
-    fn unclosed(&self, open: usize, within: &str) -> Error {
-        let line = self.line + line_ends(&self.buffer[..open]);
-        Error::contract(format!("the quote that opens in line {line} is not closed{within}"))
-            .hint("the file may be cut, or a cell may begin with a quote that means nothing")
-    }
-
-    fn too_long(&self, open: Option<usize>) -> Error {
+    /// The end of the line with which a row beyond all measure begins, if the quote at `open` made it
+    /// so: whoever reads the line finds that out.
+    fn stray_line(&mut self, open: Option<usize>) -> Result<usize> {
         let most = MAX_ROW_BYTES >> 20;
-        match open {
-            Some(open) => self.unclosed(open, &format!(" within {most} MiB")),
-            None => {
-                let blank = self.buffer.iter().take_while(|byte| ends_line(**byte)).count();
-                let line = self.line + line_ends(&self.buffer[..blank]);
-                Error::contract(format!("row {line} is longer than {most} MiB"))
-                    .hint("the data may be binary, or the encoding may differ from the contract")
-            }
+        let blank = self.buffer.iter().take_while(|byte| ends_line(**byte)).count();
+        let Some(open) = open else {
+            let line = self.line + line_ends(&self.buffer[..blank]);
+            return Err(Error::contract(format!("row {line} is longer than {most} MiB"))
+                .hint("the data may be binary, or the encoding may differ from the contract"));
+        };
+        let end = blank + line_end(&self.buffer[blank..]);
+        self.strays += 1;
+        if end < self.buffer.len() && self.strays <= STRAYS {
+            return Ok(end);
         }
+        let line = self.line + line_ends(&self.buffer[..open]);
+        Err(Error::contract(format!("the quote that opens in line {line} is not closed within {most} MiB"))
+            .hint("the file may be cut, or its cells may begin with quotes that mean nothing"))
     }
 }
 
@@ -158,20 +203,35 @@ impl Quoting {
             let before = open.checked_sub(1).map(|before| bytes[before]);
             if before.is_none_or(|byte| byte == self.delimiter || ends_line(byte)) {
                 match self.close(bytes, at) {
-                    Some(closed) => at = closed,
-                    None => return Cut { end, open: Some(open) },
+                    Close::At(closed) => at = closed,
+                    Close::Open => return Cut { end, open: Some(open) },
+                    // As whoever reads the records: the first line is one of its own.
+                    Close::Stray => {
+                        let blank = bytes[end..].iter().take_while(|byte| ends_line(**byte)).count();
+                        end += blank + line_end(&bytes[end + blank..]);
+                        at = end;
+                    }
                 }
             }
         }
     }
 
-    /// Behind the quote that closes a cell.
-    fn close(self, bytes: &[u8], mut at: usize) -> Option<usize> {
+    /// How the cell ends whose quote opens before `start`.
+    fn close(self, bytes: &[u8], start: usize) -> Close {
+        let mut at = start;
         loop {
-            at += memchr(self.quote, &bytes[at..])? + 1;
+            let Some(quote) = memchr(self.quote, &bytes[at..]) else { return Close::Open };
+            at += quote + 1;
             match bytes.get(at) {
                 Some(byte) if *byte == self.quote => at += 1,
-                _ => return Some(at),
+                Some(byte) if *byte == self.delimiter || ends_line(*byte) => return Close::At(at),
+                None => return Close::At(at),
+                Some(_) => {
+                    return match memrchr2(b'\n', b'\r', &bytes[start..at]) {
+                        Some(_) => Close::Stray,
+                        None => Close::At(at),
+                    };
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Take};
+use std::ops::Range;
 
 /// Stands for what is malformed in UTF-16. No UTF-8 text holds it, so its cell is malformed too,
 /// and it is one byte, so the cells of a fixed layout stay in place.
@@ -17,6 +18,9 @@ pub(super) struct Text {
     file: Take<File>,
     /// `None` for UTF-8: its malformed bytes are for the readers of cells, which show them.
     decoder: Option<Decoder>,
+    encoding: &'static encoding_rs::Encoding,
+    /// Where it begins and ends in the file.
+    body: Range<u64>,
     received: Vec<u8>,
 }
 
@@ -24,16 +28,47 @@ impl Text {
     /// Begins a file and reads what its trailer says.
     pub(super) fn open(contract: &Contract, layout: &FileLayout, mut file: File) -> Result<(Self, Control)> {
         let mut head = Vec::new();
-        (&file).take(3).read_to_end(&mut head).map_err(unreadable)?;
+        (&file).take(MARKS_BYTES).read_to_end(&mut head).map_err(unreadable)?;
         let (encoding, start) = encoding(layout.encoding, &head);
+        let encoding = match layout.encoding {
+            Encoding::Auto if encoding == UTF_8 && !is_utf8(&file)? => WINDOWS_1252,
+            _ => encoding,
+        };
         let end = file.metadata().map_err(unreadable)?.len().max(start);
         let (end, control) = match &layout.trailer {
             Some(trailer) => trailer::find(contract, trailer, encoding, &mut file, start..end)?,
             None => (end, Control::default()),
         };
-        file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
-        Ok((Self { file: file.take(end - start), decoder, received: Vec::new() }, control))
+        let (decoder, received) = (None, Vec::new());
+        let mut text = Self { file: file.take(0), decoder, encoding, body: start..end, received };
+        text.restart(end)?;
+        Ok((text, control))
+    }
+
+    /// Begins again; the text ends at this place of the file.
+    pub(super) fn restart(&mut self, end: u64) -> Result<()> {
+        self.body.end = end;
+        self.file.get_mut().seek(SeekFrom::Start(self.body.start)).map_err(unreadable)?;
+        self.file.set_limit(end.saturating_sub(self.body.start));
+        self.decoder = (self.encoding != UTF_8).then(|| self.encoding.new_decoder_without_bom_handling());
+        Ok(())
+    }
+
+    /// The last line that is not blank, and where it begins in the file; `None` when it is longer than
+    /// any row.
+    pub(super) fn last_line(&mut self) -> Result<Option<(u64, String)>> {
+        let at = self.file.get_mut().stream_position().map_err(unreadable)?;
+        let line = trailer::last_line(self.encoding, self.file.get_mut(), self.body.clone())?;
+        self.file.get_mut().seek(SeekFrom::Start(at)).map_err(unreadable)?;
+        Ok(line)
+    }
+
+    /// All of a file that follows its byte order mark, which ends at `start`.
+    pub(super) fn whole(file: File, encoding: &'static encoding_rs::Encoding, start: u64) -> Result<Self> {
+        let (decoder, received) = (None, Vec::new());
+        let mut text = Self { file: file.take(0), decoder, encoding, body: start..u64::MAX, received };
+        text.restart(u64::MAX)?;
+        Ok(text)
     }
 
     /// Appends text for about so many bytes of the file; `false` when there is no more.
@@ -64,14 +99,51 @@ impl Text {
     }
 }
 
-/// The encoding of a file that begins with `head`, and the length of its byte order mark.
+/// The encoding of a file that begins with `head`, and the length of its byte order marks. Programs
+/// that take a mark for text write it once more, as the letters it looks like.
 fn encoding(declared: Encoding, head: &[u8]) -> (&'static encoding_rs::Encoding, u64) {
+    let marks = || {
+        let mut rest = head;
+        while let Some(next) = MARKS.iter().find_map(|mark| rest.strip_prefix(*mark)) {
+            rest = next;
+        }
+        (head.len() - rest.len()) as u64
+    };
     match (declared, encoding_rs::Encoding::for_bom(head)) {
-        (_, Some((utf8, length))) if utf8 == UTF_8 => (UTF_8, length as u64),
-        (Encoding::Utf16, Some((utf16, length))) => (utf16, length as u64),
+        (_, Some((utf8, _))) if utf8 == UTF_8 => (UTF_8, marks()),
+        (Encoding::Utf16 | Encoding::Auto, Some((utf16, length))) => (utf16, length as u64),
         (Encoding::Utf16, None) => (UTF_16LE, 0),
-        (Encoding::Utf8, _) => (UTF_8, 0),
+        (Encoding::Utf8 | Encoding::Auto, _) => (UTF_8, marks()),
         (Encoding::Windows1252, _) => (WINDOWS_1252, 0),
+    }
+}
+
+/// The byte order mark of UTF-8, as it is and as a program that read it as Windows-1252 writes it.
+const MARKS: [&[u8]; 2] = [b"\xef\xbb\xbf", "ï»¿".as_bytes()];
+
+/// More than all marks that a file has been seen with.
+const MARKS_BYTES: u64 = 32;
+
+/// Whether all of a file is well-formed UTF-8.
+fn is_utf8(file: &File) -> Result<bool> {
+    let mut file = file;
+    file.rewind().map_err(unreadable)?;
+    let (mut buffer, mut filled) = (vec![0; 1 << 20], 0);
+    loop {
+        let read = file.read(&mut buffer[filled..]).map_err(unreadable)?;
+        let have = filled + read;
+        match std::str::from_utf8(&buffer[..have]) {
+            Ok(_) => filled = 0,
+            // A character may be cut at the end of what has been read.
+            Err(error) if error.error_len().is_none() && read > 0 => {
+                buffer.copy_within(error.valid_up_to()..have, 0);
+                filled = have - error.valid_up_to();
+            }
+            Err(_) => return Ok(false),
+        }
+        if read == 0 {
+            return Ok(true);
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Separated cells: CSV and its relatives.
 
+use crate::connector::contract::{Contract, Origin};
 use crate::connector::format::blocks::Block;
 use crate::connector::format::header::Places;
 use crate::connector::format::pages::Pages;
-use crate::connector::format::{ends_line, line_ends};
-use crate::connector::value::Cell;
+use crate::connector::format::{ends_line, line_end, line_ends};
+use crate::connector::value::{Cell, Code, readable};
 use crate::error::{Error, Result};
 use csv_core::ReadRecordResult;
+use memchr::{memchr, memchr2};
 use std::ops::Range;
 
 /// Splits records into cells.
@@ -20,6 +22,8 @@ pub(super) struct Parser {
     ends: Vec<usize>,
     /// How many cells the record has.
     count: usize,
+    /// Whether lines may end with CR alone, which the crate does not count.
+    has_bare_cr: bool,
 }
 
 /// Reads the blocks of a file.
@@ -27,7 +31,22 @@ pub(super) struct Parser {
 pub(super) struct Reader {
     parser: Parser,
     places: Places,
+    /// Where the contract keeps what it does not name.
+    extra: Option<usize>,
 }
+
+/// What stands next in a block.
+pub(super) enum Next {
+    /// Nothing but blank lines.
+    Nothing,
+    /// A record, without its line end, whose cells are parsed now.
+    Record(Range<usize>),
+    /// The line in which a quote opens that is not closed: nobody knows its cells.
+    Stray(Range<usize>),
+}
+
+/// How many lines of a block may have a quote that is open to its end: each is looked for anew.
+const STRAYS: usize = 100;
 
 /// A new parser of the same kind: a clone of the crate's own one loses its tables.
 impl Clone for Parser {
@@ -39,18 +58,15 @@ impl Clone for Parser {
 impl Parser {
     /// A parser for cells between `delimiter`s, and in `quote`s where they hold delimiters.
     pub(super) fn new(delimiter: u8, quote: u8) -> Self {
-        let mut csv = csv_core::ReaderBuilder::new().delimiter(delimiter).quote(quote).build();
-        // It drops a byte order mark at its first call; the one of the file is gone already, and
-        // a cell at the beginning of a block may begin with the same character.
-        csv.read_record(b"\n", &mut [], &mut []);
-        Self { delimiter, quote, csv, text: vec![0; 1024], ends: vec![0; 64], count: 0 }
+        let csv = parser(delimiter, quote);
+        Self { delimiter, quote, csv, text: vec![0; 1024], ends: vec![0; 64], count: 0, has_bare_cr: true }
     }
 
-    /// Parses the next record of `block`: how many bytes were used, and those of the record
-    /// without its line end; `None` when only blank lines were left.
-    pub(super) fn next(&mut self, block: &[u8]) -> Result<(usize, Option<Range<usize>>)> {
+    /// Parses what is next in `block`, and says how many bytes that took.
+    pub(super) fn next(&mut self, block: &[u8]) -> (usize, Next) {
         let (mut used, mut written) = (0, 0);
         self.count = 0;
+        let line = self.csv.line();
         loop {
             let (result, read, wrote, ended) =
                 self.csv.read_record(&block[used..], &mut self.text[written..], &mut self.ends[self.count..]);
@@ -61,16 +77,63 @@ impl Parser {
                 ReadRecordResult::Record => break,
                 ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
-                ReadRecordResult::InputEmpty if self.count == 0 && written == 0 => return Ok((used, None)),
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => {
-                    return Err(Error::internal("a block ends within a record"));
+                ReadRecordResult::InputEmpty if self.count == 0 && written == 0 && is_blank(block) => {
+                    return (used, Next::Nothing);
                 }
+                ReadRecordResult::InputEmpty | ReadRecordResult::End => return self.stray(block),
             }
         }
         // The parser leaves the LF of a CRLF, and empty lines, to the record that follows.
         let start = block.iter().position(|byte| !ends_line(*byte)).unwrap_or(used).min(used);
         let end = block[start..used].iter().rposition(|byte| !ends_line(*byte)).map_or(0, |at| at + 1);
-        Ok((used, Some(start..start + end)))
+        let record = start..start + end;
+        let may_span = self.csv.line() - line > 1 || self.has_bare_cr;
+        if may_span && self.has_stray(&block[record.clone()]) {
+            return self.stray(block);
+        }
+        (used, Next::Record(record))
+    }
+
+    /// Prepares for the records of `block`.
+    fn open(&mut self, block: &[u8]) {
+        self.has_bare_cr = memchr(b'\n', block).is_none();
+    }
+
+    /// Takes the first line for one whose cells cannot be told apart.
+    fn stray(&mut self, block: &[u8]) -> (usize, Next) {
+        self.csv = parser(self.delimiter, self.quote);
+        self.count = 0;
+        let start = block.iter().position(|byte| !ends_line(*byte)).unwrap_or(block.len());
+        let used = start + line_end(&block[start..]);
+        let end = block[start..used].iter().rposition(|byte| !ends_line(*byte)).map_or(0, |at| at + 1);
+        (used, Next::Stray(start..start + end))
+    }
+
+    /// Whether a quoted cell of a record spans lines and ends at a quote that ends no cell.
+    fn has_stray(&self, record: &[u8]) -> bool {
+        let mut at = 0;
+        while let Some(first) = record.get(at) {
+            let start = at;
+            if *first == self.quote {
+                at += 1;
+                while let Some(quote) = memchr(self.quote, &record[at..]) {
+                    at += quote + 1;
+                    if record.get(at) != Some(&self.quote) {
+                        break;
+                    }
+                    at += 1;
+                }
+                let ends_cell = record.get(at).is_none_or(|byte| *byte == self.delimiter);
+                if !ends_cell && memchr2(b'\n', b'\r', &record[start..at]).is_some() {
+                    return true;
+                }
+            }
+            match memchr(self.delimiter, &record[at..]) {
+                Some(delimiter) => at += delimiter + 1,
+                None => return false,
+            }
+        }
+        false
     }
 
     /// The cells of the record parsed last.
@@ -92,23 +155,35 @@ impl Parser {
 
 impl Reader {
     /// A reader of records with their columns at `places`.
-    pub(super) fn new(parser: Parser, places: Places) -> Self {
-        Self { parser, places }
+    pub(super) fn new(contract: &Contract, parser: Parser, places: Places) -> Self {
+        let extra = contract.columns.iter().position(|column| column.origin == Origin::Extra);
+        Self { parser, extra: extra.filter(|_| !places.extra.is_empty()), places }
     }
 
     /// Reads all rows of a block; `false` when nobody listened to the end.
     pub(super) fn read(&mut self, block: Block, pages: &mut Pages<'_>) -> Result<bool> {
         let Block { bytes, mut line } = block;
         let bytes = pages.open(bytes);
-        let (mut at, mut counted) = (0, 0);
+        self.parser.open(&bytes);
+        let (mut at, mut counted, mut strays) = (0, 0, 0);
         while at < bytes.len() {
-            let (used, record) = self.parser.next(&bytes[at..])?;
-            let Some(record) = record else { break };
-            let record = at + record.start..at + record.end;
+            let (used, next) = self.parser.next(&bytes[at..]);
+            let (Next::Record(found) | Next::Stray(found)) = &next else { break };
+            let record = at + found.start..at + found.end;
             at += used;
             line += line_ends(&bytes[counted..record.start]);
             counted = record.start;
-            self.read_record(line, record, pages)?;
+            match next {
+                Next::Stray(_) => {
+                    strays += 1;
+                    if strays > STRAYS {
+                        return Err(too_many_strays(line));
+                    }
+                    let message = "a quote opens a cell and does not close it";
+                    pages.push_ragged(line, record, Code::UnclosedQuote, message)?;
+                }
+                _ => self.read_record(line, record, pages)?,
+            }
             if !pages.send_full()? {
                 return Ok(false);
             }
@@ -117,17 +192,19 @@ impl Reader {
     }
 
     fn read_record(&self, line: i64, record: Range<usize>, pages: &mut Pages<'_>) -> Result<()> {
-        let (parser, width) = (&self.parser, self.places.width);
-        if parser.count != width {
-            if parser.count == 1 && parser.text().trim_ascii().is_empty() {
-                return Ok(());
-            }
-            return pages.push_ragged(line, record, &format!("{} cells instead of {width}", parser.count));
+        let (parser, places) = (&self.parser, &self.places);
+        // What spreadsheets write below the last row: delimiters and nothing between them.
+        if parser.text().is_empty() || parser.count == 1 && parser.text().trim_ascii().is_empty() {
+            return Ok(());
+        }
+        if parser.count != places.width && !self.fits() {
+            let message = format!("{} cells instead of {}", parser.count, places.width);
+            return pages.push_ragged(line, record, Code::RaggedRow, &message);
         }
         // One look at the whole record is cheaper than one at each cell.
         let text = std::str::from_utf8(parser.text()).ok();
         let cell = |column: usize| {
-            let Some(at) = self.places.cells[column] else { return Cell::Null };
+            let Some(at) = places.cells[column] else { return self.unplaced(column) };
             let range = parser.range(at);
             // Two cells may be malformed and well-formed together: then neither can be cut out.
             match text.and_then(|text| text.get(range.clone())) {
@@ -137,6 +214,49 @@ impl Reader {
         };
         pages.push(line, record, &cell)
     }
+
+    /// Whether a record of another width has all cells: it may lack those that the header does not
+    /// name, and have empty ones behind.
+    fn fits(&self) -> bool {
+        let Places { width, least, .. } = self.places;
+        let is_blank = |cell: usize| self.parser.text[self.parser.range(cell)].trim_ascii().is_empty();
+        self.parser.count >= least && (width..self.parser.count).all(is_blank)
+    }
+
+    /// The cell of a column that the file does not have; or what it has besides.
+    fn unplaced(&self, column: usize) -> Cell<'static> {
+        if self.extra != Some(column) {
+            return Cell::Null;
+        }
+        let mut members = serde_json::Map::new();
+        for (at, name) in self.places.extra.iter().filter(|(at, _)| *at < self.parser.count) {
+            let text = readable(&self.parser.text[self.parser.range(*at)]);
+            if !text.trim().is_empty() {
+                members.insert(name.clone(), text.trim().into());
+            }
+        }
+        match members.is_empty() {
+            true => Cell::Null,
+            false => Cell::Text(serde_json::Value::Object(members).to_string().into()),
+        }
+    }
+}
+
+/// A parser of the crate. It drops a byte order mark at its first call; the one of the file is gone
+/// already, and a cell at the beginning of a block may begin with the same character.
+fn parser(delimiter: u8, quote: u8) -> csv_core::Reader {
+    let mut csv = csv_core::ReaderBuilder::new().delimiter(delimiter).quote(quote).build();
+    csv.read_record(b"\n", &mut [], &mut []);
+    csv
+}
+
+fn is_blank(block: &[u8]) -> bool {
+    block.iter().all(|byte| ends_line(*byte))
+}
+
+fn too_many_strays(line: i64) -> Error {
+    Error::contract(format!("more than {STRAYS} quotes are not closed, the last one in line {line}"))
+        .hint("the cells may begin with quotes that mean nothing: name another `quote` in the contract")
 }
 
 fn decoded(bytes: &[u8]) -> Cell<'_> {

@@ -1,9 +1,9 @@
 //! Cells at fixed places, counted in characters after decoding.
 
-use crate::connector::contract::{Column, Contract, Place};
+use crate::connector::contract::{Column, Contract, Origin, Place};
 use crate::connector::format::blocks::Block;
 use crate::connector::format::pages::Pages;
-use crate::connector::value::Cell;
+use crate::connector::value::{Cell, Code};
 use crate::error::{Error, Result};
 use memchr::memchr2;
 use std::borrow::Cow;
@@ -11,7 +11,8 @@ use std::borrow::Cow;
 /// Reads the blocks of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
-    places: Vec<Place>,
+    /// By contract column; `None` where the record has no cell for it.
+    places: Vec<Option<Place>>,
     /// The characters of a whole line.
     width: usize,
 }
@@ -20,12 +21,13 @@ impl Reader {
     /// A reader of the contract's layout.
     pub(super) fn new(contract: &Contract) -> Result<Self> {
         let place = |column: &Column| match column.place {
-            Some(place) if place.start > 0 => Ok(place),
+            _ if column.origin != Origin::Cell => Ok(None),
+            Some(place) if place.start > 0 => Ok(Some(place)),
             _ => Err(Error::config(format!("column '{}' of a fixed layout has no place", column.name))
                 .hint("give it `start` (from 1) and `width`")),
         };
-        let places: Vec<Place> = contract.columns.iter().map(place).collect::<Result<_>>()?;
-        let width = places.iter().map(|place| place.start - 1 + place.width).max().unwrap_or(0);
+        let places: Vec<Option<Place>> = contract.columns.iter().map(place).collect::<Result<_>>()?;
+        let width = places.iter().flatten().map(|place| place.start - 1 + place.width).max().unwrap_or(0);
         Ok(Self { places, width })
     }
 
@@ -41,9 +43,16 @@ impl Reader {
             if !bytes[record.clone()].trim_ascii().is_empty() {
                 let text = Record::new(&bytes[record.clone()], is_ascii);
                 match text.from(self.width).trim().is_empty() {
-                    true => pages.push(line, record, &|at| text.cell(self.places[at]))?,
+                    true => pages.push(line, record, &|at| {
+                        self.places[at].map_or(Cell::Null, |place| text.cell(place))
+                    })?,
                     false => {
-                        pages.push_ragged(line, record, &format!("text behind character {}", self.width))?;
+                        pages.push_ragged(
+                            line,
+                            record,
+                            Code::RaggedRow,
+                            &format!("text behind character {}", self.width),
+                        )?;
                     }
                 }
                 if !pages.send_full()? {

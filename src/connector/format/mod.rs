@@ -10,14 +10,18 @@ mod decode;
 mod delimited;
 mod fixed;
 mod header;
+pub(super) mod json;
 mod pages;
 mod records;
 mod sheet;
+mod survey;
 mod threads;
 mod trailer;
 mod unpack;
+mod xml;
 
-use crate::connector::contract::{Contract, FileFormat, FileLayout};
+use crate::connector::contract::{Contract, FileFormat, FileLayout, Header};
+use crate::connector::finding::Finding;
 use crate::connector::rows::{Book, Control, Sheet};
 use crate::connector::{SourceFile, Totals};
 use crate::error::{Error, Result};
@@ -25,7 +29,7 @@ use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
 use header::Places;
-use memchr::memchr2_iter;
+use memchr::{memchr2, memchr2_iter};
 use pages::Pages;
 use std::thread::available_parallelism;
 
@@ -54,10 +58,36 @@ pub(crate) fn read(
     at: &str,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+    survey::read(contract, layout, file, at, emit)
 }
 
-/// The same, in blocks of about so many bytes.
+/// The same for a file of which no column is lost.
+fn read_once(
+    contract: &Contract,
+    layout: &FileLayout,
+    file: &SourceFile,
+    at: &str,
+    emit: Emit<'_>,
+) -> Result<Option<Totals>> {
+    match &layout.format {
+        FileFormat::Delimited { .. } | FileFormat::Fixed => {
+            read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+        }
+        FileFormat::Bicc(package) => {
+            let bundle = unpack::one(layout, &file.path).map_err(|error| within(error, at))?;
+            bicc::read(contract, package, &file.name, bundle, at, emit)
+        }
+        FileFormat::Json { .. } => json::read(contract, layout, file, at, emit),
+        FileFormat::Ndjson => json::read_lines(contract, layout, file, at, emit),
+        FileFormat::Sheet(sheets) => {
+            let parts = unpack::open(layout, &file.path).map_err(|error| within(error, at))?;
+            sheet::read(contract, sheets, &file.name, parts, at, emit)
+        }
+        FileFormat::Xml(xml) => xml::read(contract, (layout, xml), file, at, emit),
+    }
+}
+
+/// Reads all rows of a file of lines, in blocks of about so many bytes.
 pub(crate) fn read_blocks(
     contract: &Contract,
     layout: &FileLayout,
@@ -67,13 +97,6 @@ pub(crate) fn read_blocks(
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
     let parts = unpack::open(layout, &file.path).map_err(|error| within(error, at))?;
-    match &layout.format {
-        FileFormat::Delimited { .. } | FileFormat::Fixed => {}
-        FileFormat::Sheet(sheets) => return sheet::read(contract, sheets, &file.name, parts, at, emit),
-        FileFormat::Bicc(package) => {
-            return bicc::read(contract, package, &file.name, unpack::only(parts)?, at, emit);
-        }
-    }
     let is_one = parts.len() == 1;
     let (mut texts, mut control) = (Vec::with_capacity(parts.len()), Control::default());
     for part in parts {
@@ -113,7 +136,8 @@ fn read_text(
     let sheets = (0..available_parallelism().map_or(1, |cores| cores.get().min(MOST_READERS)))
         .map(|_| Sheet::new(contract, at, Some(&file.name), is_padded))
         .collect::<Result<Vec<_>>>()?;
-    let reader = Reader::of_file(contract, &layout.format, &mut blocks)?;
+    let (reader, findings) = Reader::of_file(contract, &layout.format, &mut blocks)?;
+    findings.into_iter().for_each(|finding| book.note(finding));
     let readers = sheets.into_iter().map(|sheet| (reader.clone(), sheet)).collect();
     threads::run(blocks, readers, |page| {
         let (draft, records) = page.into_parts();
@@ -137,16 +161,20 @@ fn within(error: Error, at: &str) -> Error {
 
 impl Reader {
     /// A reader for one file; the header is taken from its blocks here.
-    fn of_file(contract: &Contract, format: &FileFormat, blocks: &mut Blocks) -> Result<Self> {
+    fn of_file(
+        contract: &Contract,
+        format: &FileFormat,
+        blocks: &mut Blocks,
+    ) -> Result<(Self, Vec<Finding>)> {
         let FileFormat::Delimited { delimiter, quote, header } = *format else {
-            return fixed::Reader::new(contract).map(Reader::Fixed);
+            return Ok((Reader::Fixed(fixed::Reader::new(contract)?), Vec::new()));
         };
         let mut parser = delimited::Parser::new(delimiter, quote);
-        let places = match header {
-            true => Places::of_header(contract, &mut parser, blocks)?,
-            false => Places::of_contract(contract),
+        let (places, findings) = match header {
+            Header::Named | Header::Auto => header::find(contract, header, &mut parser, blocks)?,
+            Header::Absent => (Places::of_contract(contract), Vec::new()),
         };
-        Ok(Reader::Delimited(Box::new(delimited::Reader::new(parser, places))))
+        Ok((Reader::Delimited(Box::new(delimited::Reader::new(contract, parser, places))), findings))
     }
 
     /// Reads all rows of a block; `false` when nobody listened to the end.
@@ -163,6 +191,15 @@ fn line_ends(bytes: &[u8]) -> i64 {
     let ends = memchr2_iter(b'\n', b'\r', bytes);
     let count = ends.filter(|at| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n')).count();
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The length of the first line of `bytes`, with its line end.
+fn line_end(bytes: &[u8]) -> usize {
+    match memchr2(b'\n', b'\r', bytes) {
+        Some(at) if bytes[at..].starts_with(b"\r\n") => at + 2,
+        Some(at) => at + 1,
+        None => bytes.len(),
+    }
 }
 
 /// Whether a byte is part of a line end.

@@ -2,7 +2,7 @@
 
 use crate::connector::batch::{Draft, Raw};
 use crate::connector::rows::{Received, Sheet, line};
-use crate::connector::value::Cell;
+use crate::connector::value::{Cell, Code};
 use crate::error::Result;
 use std::ops::Range;
 use std::sync::Arc;
@@ -58,14 +58,21 @@ impl<'a> Pages<'a> {
     where
         F: Fn(usize) -> Cell<'r>,
     {
-        self.sheet.push(row, Received::Line(&self.records.block[record.clone()]), cell)?;
-        self.records.places.push(record);
+        if self.sheet.push(row, Received::Line(&self.records.block[record.clone()]), cell)? {
+            self.records.places.push(record);
+        }
         Ok(())
     }
 
     /// Takes in a row whose cells cannot be told apart.
-    pub(super) fn push_ragged(&mut self, row: i64, record: Range<usize>, message: &str) -> Result<()> {
-        self.sheet.push_ragged(row, Received::Line(&self.records.block[record.clone()]), message)?;
+    pub(super) fn push_ragged(
+        &mut self,
+        row: i64,
+        record: Range<usize>,
+        code: Code,
+        message: &str,
+    ) -> Result<()> {
+        self.sheet.push_ragged(row, Received::Line(&self.records.block[record.clone()]), code, message)?;
         self.records.places.push(record);
         Ok(())
     }

@@ -2,7 +2,7 @@ mod soup;
 
 use super::read_blocks;
 use crate::connector::SourceFile;
-use crate::connector::contract::{Contract, Encoding, FileFormat, LINE_KEY, NumberForm, Type};
+use crate::connector::contract::{Contract, Encoding, FileFormat, Header, LINE_KEY, NumberForm, Type};
 use crate::connector::testing::*;
 use crate::error::Kind;
 
@@ -11,6 +11,7 @@ fn people() -> Contract {
 }
 
 fn delimited(mut contract: Contract, delimiter: u8, quote: u8, header: bool) -> Contract {
+    let header = if header { Header::Named } else { Header::Absent };
     layout(&mut contract).format = FileFormat::Delimited { delimiter, quote, header };
     contract
 }

@@ -23,6 +23,18 @@ pub(super) fn find(
     file: &mut File,
     body: Range<u64>,
 ) -> Result<(u64, Control)> {
+    let (start, line) = last_line(encoding, file, body)?.ok_or_else(|| missing(trailer))?;
+    let control = parse(contract, trailer, line.trim()).ok_or_else(|| missing(trailer))?;
+    Ok((start, control))
+}
+
+/// The last line of a file's `body` that is not blank, and where it begins; `None` when it is longer
+/// than any row.
+pub(super) fn last_line(
+    encoding: &'static Encoding,
+    file: &mut File,
+    body: Range<u64>,
+) -> Result<Option<(u64, String)>> {
     let unit = unit(encoding);
     let mut most = TAIL_BYTES;
     loop {
@@ -31,18 +43,17 @@ pub(super) fn find(
         let start = body.end - length - (body.end - length - body.start) % unit as u64;
         let mut tail = Vec::new();
         file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        file.take(body.end - start).read_to_end(&mut tail).map_err(unreadable)?;
+        (&*file).take(body.end - start).read_to_end(&mut tail).map_err(unreadable)?;
         let shape = shape(&tail, encoding);
         let end = shape.trim_ascii_end().len();
         let line = shape[..end].iter().rposition(|byte| ends_line(*byte)).map(|at| at + 1);
         match line {
             None if start > body.start && most <= MAX_ROW_BYTES as u64 => most *= 4,
-            None if start > body.start => return Err(missing(trailer)),
+            None if start > body.start => return Ok(None),
             _ => {
                 let line = line.unwrap_or(0);
                 let text = encoding.decode_without_bom_handling(&tail[line * unit..end * unit]).0;
-                let control = parse(contract, trailer, text.trim()).ok_or_else(|| missing(trailer))?;
-                return Ok((start + (line * unit) as u64, control));
+                return Ok(Some((start + (line * unit) as u64, text.into_owned())));
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::connector::batch::{Draft, Marks, Raw, broken, hash_array};
 use crate::connector::contract::Contract;
+use crate::connector::finding::Finding;
 use crate::connector::rows::held::{Held, PACKED_KEY, Release, hash_at, packed, unpacked};
+use crate::connector::rows::notes::Notes;
 use crate::connector::rows::seen::{IN_MEMORY, Seen, Sighting};
 use crate::connector::rows::sums::{self, Tally};
 use crate::connector::rows::{CUT, Control};
@@ -37,6 +39,7 @@ pub(crate) struct Book {
     repeated: Held,
     end: End,
     tallies: Vec<Tally>,
+    notes: Notes,
     source_rows: Option<u64>,
     received_rows: u64,
 }
@@ -73,6 +76,7 @@ impl Book {
             repeated: Held::new(ROW_HASH),
             end: End::NotYet,
             tallies: Tally::of(contract, control)?,
+            notes: Notes::new(contract, control).map_err(|error| error.at(at))?,
             source_rows: control.rows,
             received_rows: 0,
         })
@@ -113,10 +117,16 @@ impl Book {
         for tally in &mut self.tallies {
             tally.receive(&draft).map_err(|error| error.at(&self.at))?;
         }
+        self.notes.receive(&draft);
         if let Some((held, raws)) = draft.take_held()? {
             self.claimants.push(packed(held, &raws)?)?;
         }
         self.seal(draft)
+    }
+
+    /// Adds to what is told with the totals.
+    pub(crate) fn note(&mut self, finding: Finding) {
+        self.notes.say(finding);
     }
 
     /// Takes in rows without their keys claimed; `raw` gives a row as it was received.
@@ -167,15 +177,19 @@ impl Book {
         if waiting && !matches!(self.end, End::Reached) {
             return Err(Error::internal("the totals were asked for while rows wait").at(&self.at));
         }
-        if let Some(rows) = self.source_rows
-            && rows != self.received_rows
-        {
-            let received = self.received_rows;
-            let message = format!("the source counts {rows} rows, but {received} were received");
-            return Err(Error::contract(message).at(&self.at).hint(CUT));
-        }
+        let received_rows = self.received_rows;
+        let source_rows = match (self.source_rows, self.notes.skipped_rows()) {
+            // A source may count the rows that the contract leaves out, or not.
+            (Some(rows), skipped) if rows == received_rows + skipped => Some(received_rows),
+            (Some(rows), _) if rows != received_rows => {
+                let message = format!("the source counts {rows} rows, but {received_rows} were received");
+                return Err(Error::contract(message).at(&self.at).hint(CUT));
+            }
+            (rows, _) => rows,
+        };
         let sums = sums::finish(self.tallies).map_err(|error| error.at(&self.at))?;
-        Ok(Totals { source_rows: self.source_rows, received_rows: self.received_rows, sums, high: None, alive: None })
+        let findings = self.notes.finish();
+        Ok(Totals { source_rows, received_rows, sums, high: None, alive: None, findings })
     }
 
     /// Numbers the bad rows and makes a batch of all that need not wait.

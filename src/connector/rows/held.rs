@@ -1,6 +1,6 @@
 //! Rows that wait for the end, because one of their hashes may have come before.
 
-use crate::connector::batch::{Bad, Draft, Marks, Raw, broken, hash_array, reasons};
+use crate::connector::batch::{Bad, Counts, Draft, Marks, Raw, broken, hash_array, reasons};
 use crate::connector::rows::seen::{IN_MEMORY, Seen, unusable};
 use crate::error::{Error, Result};
 use datafusion::arrow::array::{
@@ -224,7 +224,7 @@ pub(super) fn unpacked(batch: &RecordBatch) -> Result<(Draft, Vec<Raw>)> {
         keys: hashes(PACKED_KEY),
         hashes: hashes(2).into_iter().map(Option::unwrap_or_default).collect(),
         columns: batch.columns()[PACKED..].to_vec(),
-        unreadable: Vec::new(),
+        counts: Counts::default(),
         marks: Marks { bad, ..Marks::default() },
     };
     Ok((draft, raws))

@@ -5,8 +5,10 @@
 
 mod book;
 mod held;
+mod notes;
 mod seen;
 mod sheet;
+mod skips;
 mod sums;
 
 pub(crate) use book::Book;
@@ -14,7 +16,8 @@ pub(crate) use sheet::{Sheet, line};
 
 use crate::connector::Totals;
 use crate::connector::contract::Contract;
-use crate::connector::value::Cell;
+use crate::connector::finding::Finding;
+use crate::connector::value::{Cell, Code};
 use crate::error::{Error, Result};
 use datafusion::arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
@@ -26,13 +29,18 @@ pub(crate) const MAX_ROW_BYTES: usize = 64 << 20;
 /// What to do about totals that differ.
 const CUT: &str = "the extract may be cut or edited: ask for it again";
 
-/// What the source itself says about a snapshot.
+/// What the source itself says about a snapshot, and what was found before its rows are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Control {
     /// The number of rows.
     pub(crate) rows: Option<u64>,
     /// Sums by column, in units of the column's last digit.
     pub(crate) sums: BTreeMap<String, i128>,
+    /// The names of all columns, those included that the contract does not name; none where the
+    /// format has compared them itself.
+    pub(crate) columns: Vec<String>,
+    /// What is to be told with the totals.
+    pub(crate) findings: Vec<Finding>,
 }
 
 impl Control {
@@ -45,6 +53,7 @@ impl Control {
         for (column, sum) in part.sums {
             *self.sums.entry(column).or_default() += sum;
         }
+        self.findings.extend(part.findings);
     }
 }
 
@@ -82,11 +91,23 @@ impl Rows {
     where
         F: Fn(usize) -> Cell<'r> + ?Sized,
     {
-        self.sheet.push(row, received, cell)?;
+        if !self.sheet.push(row, received, cell)? {
+            return Ok(());
+        }
         // The cells are still here to be shown; at the end of the batch they are not.
         let key = self.sheet.last_key();
         let (at, marks, echo) = self.sheet.last_marks();
         self.book.claim((at, marks), (row, key), || echo.raw(row, received, cell))
+    }
+
+    /// Takes in a row whose cells cannot be told apart.
+    pub(crate) fn push_ragged(&mut self, row: i64, received: Received<'_>, message: &str) -> Result<()> {
+        self.sheet.push_ragged(row, received, Code::RaggedRow, message)
+    }
+
+    /// Adds to what is told with the totals.
+    pub(crate) fn note(&mut self, finding: Finding) {
+        self.book.note(finding);
     }
 
     /// A batch, when enough rows are waiting for one.

@@ -1,8 +1,9 @@
 //! Cells on their way into columns.
 
-use crate::connector::batch::{Bad, Cells, Draft, MAX_BYTES, MAX_ROWS, Marks, Raw};
-use crate::connector::contract::{Contract, LINE_KEY};
+use crate::connector::batch::{Bad, Cells, Counts, Draft, MAX_BYTES, MAX_ROWS, Marks, Raw};
+use crate::connector::contract::{Contract, LINE_KEY, Origin};
 use crate::connector::hash::{self, Kind, Subject};
+use crate::connector::rows::skips::Skips;
 use crate::connector::rows::{MAX_ROW_BYTES, Received, place_of};
 use crate::connector::value::{Cell, Code, Reader, Reason, Value, readable};
 use crate::error::{Error, Result};
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 pub(crate) struct Sheet {
     echo: Echo,
     columns: Vec<Column>,
+    skips: Skips,
     /// For contracts whose key is the line: how the line is hashed, with the part of the file.
     line_key: Option<(hash::Column, u128)>,
     row_hash: Vec<hash::Column>,
@@ -27,14 +29,16 @@ pub(crate) struct Sheet {
 #[derive(Debug)]
 pub(super) struct Echo {
     at: String,
-    /// The names of the columns in the source.
-    from: Vec<String>,
+    /// The columns that the source has, with their places in the contract; each once.
+    from: Vec<(usize, String)>,
 }
 
 /// One contract column.
 #[derive(Debug)]
 struct Column {
     reader: Reader,
+    /// What every row has here, where no cell is asked.
+    given: Option<String>,
     cells: Cells,
     /// How its values are hashed, if it is part of the key.
     key: Option<hash::Column>,
@@ -57,16 +61,15 @@ impl Sheet {
             let key = contract.key.contains(&c.name);
             Ok(Column {
                 reader: Reader::new(c, trim_text)?,
+                given: given(c, file),
                 cells: Cells::new(&c.ty),
                 key: key.then(|| hashed(Subject::Key)(&c.name, Kind::of(&c.ty))),
                 unreadable: 0,
             })
         };
         Ok(Self {
-            echo: Echo {
-                at: at.to_string(),
-                from: contract.columns.iter().map(|column| column.from[0].clone()).collect(),
-            },
+            echo: Echo { at: at.to_string(), from: named(contract) },
+            skips: Skips::new(contract)?,
             columns: contract.columns.iter().map(column).collect::<Result<_>>()?,
             line_key,
             row_hash: (contract.columns.iter())
@@ -80,19 +83,27 @@ impl Sheet {
         })
     }
 
-    /// Takes in a row; `cell` gives the cell of each contract column.
+    /// Takes in a row; `cell` gives the cell of each contract column. `false` when the contract
+    /// leaves the row out.
     #[inline]
-    pub(crate) fn push<'r, F>(&mut self, row: i64, received: Received<'_>, cell: &F) -> Result<()>
+    pub(crate) fn push<'r, F>(&mut self, row: i64, received: Received<'_>, cell: &F) -> Result<bool>
     where
         F: Fn(usize) -> Cell<'r> + ?Sized,
     {
         self.echo.check_size(row, received)?;
+        if self.skips.take(cell) {
+            return Ok(false);
+        }
         let mut key = match &self.line_key {
             None => Some(0),
             Some((line, file)) => line.value(&Value::Int(row)).map(|hash| file.wrapping_add(hash)),
         };
         for (at, column) in self.columns.iter_mut().enumerate() {
-            match column.reader.read(cell(at)) {
+            let received = match &column.given {
+                None => cell(at),
+                Some(text) => Cell::Text(text.as_str().into()),
+            };
+            match column.reader.read(received) {
                 Ok(value) => {
                     if let Some(hashed) = &column.key {
                         key = key.zip(hashed.value(&value)).map(|(sum, hash)| sum.wrapping_add(hash));
@@ -117,17 +128,23 @@ impl Sheet {
             self.marks.bad.insert(self.rows.len(), Bad { reasons, raw });
         }
         self.rows.push(row);
-        Ok(())
+        Ok(true)
     }
 
-    /// Takes in a row whose cells cannot be told apart.
-    pub(crate) fn push_ragged(&mut self, row: i64, received: Received<'_>, message: &str) -> Result<()> {
+    /// Takes in a row whose cells cannot be told apart, for this reason.
+    pub(crate) fn push_ragged(
+        &mut self,
+        row: i64,
+        received: Received<'_>,
+        code: Code,
+        message: &str,
+    ) -> Result<()> {
         self.echo.check_size(row, received)?;
         for column in &mut self.columns {
             column.cells.append_null();
             column.unreadable += 1;
         }
-        let reasons = vec![Reason::new(Code::RaggedRow, "row", message).to_string()];
+        let reasons = vec![Reason::new(code, "row", message).to_string()];
         let raw = self.echo.raw(row, received, &|_| Cell::Null)?;
         self.bytes += raw.text.len();
         self.marks.bad.insert(self.rows.len(), Bad { reasons, raw });
@@ -153,19 +170,23 @@ impl Sheet {
 
     /// The rows so far, if any; the sheet is empty afterwards.
     pub(crate) fn take(&mut self) -> Result<Option<Draft>> {
-        if self.rows.is_empty() {
+        if self.rows.is_empty() && !self.skips.has_counted() {
             return Ok(None);
         }
         self.bytes = 0;
         let rows = std::mem::take(&mut self.rows);
         let mut hashes = vec![0; rows.len()];
         let mut columns = Vec::with_capacity(self.columns.len());
-        let mut unreadable = Vec::with_capacity(self.columns.len());
-        for (column, hashed) in self.columns.iter_mut().zip(&self.row_hash) {
+        let mut counts = Counts { skipped: self.skips.take_counts(), ..Counts::default() };
+        for (at, (column, hashed)) in self.columns.iter_mut().zip(&self.row_hash).enumerate() {
             let array = column.cells.finish();
             hashed.add(&array, &mut hashes)?;
             columns.push(array);
-            unreadable.push(std::mem::take(&mut column.unreadable));
+            counts.unreadable.push(std::mem::take(&mut column.unreadable));
+            let unmapped = column.reader.take_unmapped();
+            if unmapped.rows > 0 {
+                counts.unmapped.push((at, unmapped));
+            }
         }
         hashes.iter_mut().for_each(|sum| *sum = hash::mixed(Subject::Row, *sum));
         Ok(Some(Draft {
@@ -173,7 +194,7 @@ impl Sheet {
             keys: std::mem::take(&mut self.keys),
             hashes,
             columns,
-            unreadable,
+            counts,
             marks: std::mem::take(&mut self.marks),
         }))
     }
@@ -187,10 +208,7 @@ impl Echo {
     {
         let text = match received {
             Received::Line(bytes) => return Ok(line(bytes)),
-            Received::Cells => {
-                let names = self.from.iter().map(String::as_str);
-                json(names, cell)
-            }
+            Received::Cells => json(&self.from, cell),
         };
         match text.len() > 4 * MAX_ROW_BYTES {
             true => Err(too_long(&self.at, row)),
@@ -211,6 +229,29 @@ pub(crate) fn line(bytes: &[u8]) -> Raw {
     Raw { text: readable(bytes).into_owned(), hash: hash::bad_row(bytes) }
 }
 
+/// What every row of `file` has in `column`, where that is no matter of its cells.
+fn given(column: &crate::connector::contract::Column, file: Option<&str>) -> Option<String> {
+    match &column.origin {
+        Origin::Cell | Origin::Sheet | Origin::Extra => None,
+        // A text of nothing is no value.
+        Origin::File => Some(file.unwrap_or_default().to_string()),
+        Origin::Fixed(text) => Some(text.clone()),
+    }
+}
+
+/// The columns of the source that `contract` reads, by their first names; two contract columns may
+/// be made of one.
+fn named(contract: &Contract) -> Vec<(usize, String)> {
+    let mut named: Vec<(usize, String)> = Vec::with_capacity(contract.columns.len());
+    for (at, column) in contract.columns.iter().enumerate() {
+        let is_new = !named.iter().any(|(_, name)| *name == column.from[0]);
+        if is_new && given(column, None).is_none() {
+            named.push((at, column.from[0].clone()));
+        }
+    }
+    named
+}
+
 fn line_key(file: Option<&str>) -> (hash::Column, u128) {
     let [name, line] = LINE_KEY;
     let name = hash::Column::new(Subject::Key, name, Kind::Text);
@@ -225,15 +266,15 @@ fn too_long(at: &str, row: i64) -> Error {
 }
 
 /// A database row as JSON: `{"NAME":"Miller","PAY":null}`.
-fn json<'n, 'r, F>(names: impl Iterator<Item = &'n str>, cell: &F) -> String
+fn json<'r, F>(names: &[(usize, String)], cell: &F) -> String
 where
     F: Fn(usize) -> Cell<'r> + ?Sized,
 {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let members: Vec<String> = names
-        .enumerate()
+        .iter()
         .map(|(at, name)| {
-            let value = match cell(at) {
+            let value = match cell(*at) {
                 Cell::Null => "null".to_string(),
                 Cell::Int(value) => value.to_string(),
                 Cell::Blob(bytes) => {

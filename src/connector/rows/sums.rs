@@ -53,7 +53,7 @@ impl Tally {
     /// Adds rows as they were received. A missing value adds nothing; one that cannot be read
     /// makes the sum incomparable.
     pub(super) fn receive(&mut self, draft: &Draft) -> Result<()> {
-        self.unreadable += draft.unreadable.get(self.column).copied().unwrap_or_default();
+        self.unreadable += draft.counts.unreadable.get(self.column).copied().unwrap_or_default();
         let sum = total(&draft.columns[self.column]).and_then(|sum| self.received.checked_add(sum));
         self.received = sum.ok_or_else(|| {
             Error::contract(format!("the sum of column '{}' has more than 38 digits", self.name))

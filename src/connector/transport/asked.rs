@@ -2,7 +2,7 @@
 //! the upper bound of what is read.
 
 use crate::connector::Span;
-use crate::connector::contract::{Column, Contract, NumberForm, Type};
+use crate::connector::contract::{Column, Contract, NumberForm, Recast, Type};
 use crate::connector::cursor::{self, Bound, Ends, INSTANT};
 use crate::connector::rows::Control;
 use crate::connector::value::number::{self, Digits};
@@ -63,9 +63,7 @@ impl Asked {
     ) -> Result<Self> {
         let summed = contract.columns.iter().zip(places).enumerate().filter_map(|(at, (column, place))| {
             let (Some(name), Shape::Number) = place else { return None };
-            // A number that stands for no value counts there, and not here.
-            let is_summed = column.null.is_empty() && contract.totals.contains(&column.name);
-            is_summed.then(|| (at, name.clone()))
+            is_summed(contract, column).then(|| (at, name.clone()))
         });
         let mut asked = Self { summed: summed.collect(), ..Self::default() };
         let Some(cursor) = cursor::column(contract) else { return Ok(asked) };
@@ -153,6 +151,13 @@ impl Asked {
         }
         (control, high)
     }
+}
+
+/// Whether the source can add a column up to what arrives here. A number that stands for no value or
+/// for another counts there, and not here; a row that is left out does, too.
+pub(super) fn is_summed(contract: &Contract, column: &Column) -> bool {
+    let is_same = column.null.is_empty() && column.recast == Recast::default();
+    is_same && contract.skip.is_empty() && contract.totals.contains(&column.name)
 }
 
 fn unfit(cursor: &Column) -> Error {

@@ -2,7 +2,10 @@
 
 mod asked;
 mod files;
+mod http;
 mod mysql;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod postgres;
 mod received;
 mod server;
@@ -14,11 +17,13 @@ mod wait;
 mod conformance;
 
 pub use files::FileOrder;
+pub use http::Heard;
 
 use crate::connector::contract::Contract;
 use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile, Span, Totals};
 use crate::error::{Error, Result};
 use crate::project::{Address, Source};
+use std::path::Path;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use wait::Stop;
@@ -35,7 +40,10 @@ pub(super) enum Session {
     Sqlite(sqlite::Session),
     Postgres(postgres::Session),
     Mysql(mysql::Session),
+    #[cfg(feature = "odbc")]
+    Odbc(odbc::Session),
     Files(files::Session),
+    Rest(http::Session),
 }
 
 /// See [`crate::connector::open`].
@@ -44,8 +52,14 @@ pub(super) async fn open(source: &Source) -> Result<Session> {
         Address::Sqlite(path) => sqlite::open(source, path).await.map(Session::Sqlite),
         Address::Postgres(server) => postgres::open(source, server).await.map(Session::Postgres),
         Address::Mysql(server) => mysql::open(source, server).await.map(Session::Mysql),
+        #[cfg(feature = "odbc")]
+        Address::Odbc(odbc) => odbc::open(source, odbc).await.map(Session::Odbc),
+        #[cfg(not(feature = "odbc"))]
+        Address::Odbc(_) => Err(Error::config("this build has no ODBC").at(&source.name)),
         Address::Folder(folder) => files::open_folder(source, folder).map(Session::Files),
+        Address::Sftp(remote) => files::open_sftp(source, remote).await.map(Session::Files),
         Address::Store(url) => files::open_store(source, url).map(Session::Files),
+        Address::Rest(url) => http::open(source, url).map(Session::Rest),
     }
 }
 
@@ -54,7 +68,8 @@ impl Session {
     pub(super) async fn offers(&mut self, contract: &Contract) -> Result<Offer> {
         match self {
             Session::Files(session) => session.offers(contract).await,
-            Session::Sqlite(_) | Session::Postgres(_) | Session::Mysql(_) => Ok(Offer::Table),
+            Session::Rest(session) => session.offers(contract),
+            _ => Ok(Offer::Table),
         }
     }
 
@@ -64,7 +79,17 @@ impl Session {
             Session::Sqlite(session) => session.read(contract, span).await,
             Session::Postgres(session) => session.read(contract, span).await,
             Session::Mysql(session) => session.read(contract, span).await,
-            Session::Files(_) => Err(Error::internal("a folder was read as a table")),
+            #[cfg(feature = "odbc")]
+            Session::Odbc(session) => session.read(contract, span).await,
+            Session::Files(_) | Session::Rest(_) => Err(Error::internal("a folder was read as a table")),
+        }
+    }
+
+    /// See [`crate::connector::Session::ask`].
+    pub(super) async fn ask(&mut self, contract: &Contract, span: &Span) -> Result<Bytes> {
+        match self {
+            Session::Rest(session) => session.ask(contract, span).await,
+            _ => Err(Error::internal("something that answers no questions was asked one")),
         }
     }
 
@@ -72,16 +97,22 @@ impl Session {
     pub(super) async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
         match self {
             Session::Files(session) => session.fetch(contract, file).await,
-            Session::Sqlite(_) | Session::Postgres(_) | Session::Mysql(_) => {
-                Err(Error::internal("a file of a database was asked for"))
-            }
+            _ => Err(Error::internal("a file was asked for where there are none")),
         }
     }
 }
 
 /// See [`crate::connector::read_file`].
 pub(super) fn read_file(source: &Source, contract: &Contract, file: &SourceFile) -> Result<Extract> {
-    files::read(source, contract, file)
+    match source.address {
+        Address::Rest(_) => http::read(source, contract, file),
+        _ => files::read(source, contract, file),
+    }
+}
+
+/// See [`crate::connector::heard`].
+pub(super) fn heard(contract: &Contract, path: &Path) -> Result<Heard> {
+    http::heard(contract, path)
 }
 
 /// See [`crate::connector::file_order`].

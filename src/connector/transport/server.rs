@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use std::time::Duration;
 
 /// A server that does not greet by then is down.
-const CONNECT: Duration = Duration::from_secs(30);
+pub(super) const CONNECT: Duration = Duration::from_secs(30);
 
 /// What an error of a server means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

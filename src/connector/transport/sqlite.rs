@@ -4,6 +4,7 @@
 use crate::connector::contract::{Column, Contract, NumberForm, Type};
 use crate::connector::cursor::{self, Bound, Ends};
 use crate::connector::rows::Control;
+use crate::connector::transport::asked::is_summed;
 use crate::connector::transport::table::{self, Feed};
 use crate::connector::transport::wait::Stop;
 use crate::connector::transport::{Outlet, place, start_table, table_of};
@@ -103,7 +104,8 @@ impl Reading {
             .map(|place| place.map(|place| quoted(&known[place])))
             .collect();
         let asked = Asked::new(&self.contract, &names, span, self.now).map_err(|error| error.at(&self.at))?;
-        let (control, high) = self.count(connection, &names, &asked).await?;
+        let (mut control, high) = self.count(connection, &names, &asked).await?;
+        control.columns = known;
         let mut feed = Feed::new(&self.contract, &self.at, control, outlet)?;
         let selected: Vec<&str> = names.iter().map(|name| name.as_deref().unwrap_or("null")).collect();
         let select = format!("select {} from {}{}", selected.join(", "), quoted(&self.table), asked.filter);
@@ -128,7 +130,7 @@ impl Reading {
             .columns
             .iter()
             .zip(names)
-            .filter(|(column, _)| column.null.is_empty() && self.contract.totals.contains(&column.name))
+            .filter(|(column, _)| is_summed(&self.contract, column))
             .filter_map(|(column, name)| Some((column, name.as_ref()?)))
             .collect();
         let mut counts = vec!["count(*)".to_string()];

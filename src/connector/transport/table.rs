@@ -1,6 +1,6 @@
 //! What tables of every database have in common: names, and rows on their way into batches.
 
-use crate::connector::contract::Contract;
+use crate::connector::contract::{Column, Contract, Policy};
 use crate::connector::rows::{Control, Received, Rows};
 use crate::connector::transport::Outlet;
 use crate::connector::transport::wait::Stop;
@@ -19,6 +19,10 @@ pub(super) struct Feed {
 impl Feed {
     /// Starts with the first row.
     pub(super) fn new(contract: &Contract, at: &str, control: Control, outlet: &Outlet) -> Result<Self> {
+        if !control.columns.is_empty() {
+            // The first item of all: there is room for it, unless nobody listens any more.
+            outlet.try_send(Ok(Item::Columns(control.columns.clone()))).ok();
+        }
         Ok(Self { rows: Rows::new(contract, at, None, false, control)?, outlet: outlet.clone(), ordinal: 0 })
     }
 
@@ -43,9 +47,11 @@ impl Feed {
     }
 }
 
-/// For each column of the contract its place among the table's columns; `None` for an optional
-/// one that the table does not have. Names are compared without case, unless that leaves two.
+/// For each column of the contract its place among the table's columns; `None` for one that the
+/// table does not have and the contract does without. Names are compared without case, unless that leaves two.
 pub(super) fn matched(contract: &Contract, table: &str, known: &[String]) -> Result<Vec<Option<usize>>> {
+    let can_be_missing =
+        |column: &Column| column.optional || !column.required && contract.drift.missing != Policy::Freeze;
     let mut found = Vec::with_capacity(contract.columns.len());
     let mut missing = Vec::new();
     for column in &contract.columns {
@@ -56,7 +62,7 @@ pub(super) fn matched(contract: &Contract, table: &str, known: &[String]) -> Res
         let loose = places(|from, name| from.to_lowercase() == name.to_lowercase());
         let exact = places(|from, name| from == name);
         match (loose.as_slice(), exact.as_slice()) {
-            ([], _) if column.optional => found.push(None),
+            ([], _) if can_be_missing(column) => found.push(None),
             ([], _) => missing.push(format!("'{}'", column.from.join("' or '"))),
             ([at], _) | (_, [at]) => found.push(Some(*at)),
             (several, _) => {
@@ -79,6 +85,6 @@ pub(super) fn matched(contract: &Contract, table: &str, known: &[String]) -> Res
 
 /// The error about a table that the database does not show.
 pub(super) fn missing(table: &str) -> Error {
-    Error::contract(format!("table '{table}' is missing"))
-        .hint("the contract's `table` names a table or view of the database, which the user may read")
+    Error::absent(format!("table '{table}' is missing"))
+        .hint("the contract's `table` names a table or view of the database, which the user may read; an entity that only some sources have is `optional = true`")
 }

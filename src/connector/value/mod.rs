@@ -4,18 +4,24 @@ mod cell;
 pub(crate) mod moment;
 pub(crate) mod number;
 mod reason;
+mod recast;
 mod typed;
 
 pub(crate) use cell::{Cell, readable};
 pub(crate) use reason::{Code, Reason};
+pub(crate) use recast::Unmapped;
 
 use crate::connector::contract::{Column, NumberForm, OPEN_END, Type};
 use crate::error::{Error, Result};
 use moment::{Clock, Pattern, Unclear};
 use number::Digits;
 use reason::{excerpt, quoted};
+use recast::{Recasted, Recaster};
 use std::borrow::Cow;
 use typed::Marks;
+
+/// The most text of one cell. More is an unclosed quote or a document, and no value of a table.
+const MAX_CELL_BYTES: usize = 8 << 20;
 
 /// A typed value, in the form in which the lake keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +56,10 @@ pub(crate) struct Reader {
     has_words: bool,
     /// The same lists as moments, for cells that are no text.
     marks: Marks,
+    /// What is done with a text before; `None` for most columns.
+    recaster: Option<Box<Recaster>>,
+    /// What stands for no value, if not null.
+    default: Option<Value<'static>>,
 }
 
 /// A [`Type`], compiled for reading.
@@ -78,7 +88,7 @@ impl Reader {
             Type::Time { pattern } => Kind::Time(Pattern::new(pattern)),
             Type::Timestamp { patterns, zone } => Kind::Timestamp(compiled(patterns), Clock::new(*zone)),
         };
-        Ok(Self {
+        let mut reader = Self {
             name: column.name.clone(),
             marks: Marks::new(column, &kind),
             kind,
@@ -86,13 +96,67 @@ impl Reader {
             one_of: column.one_of.clone(),
             open_ended: column.open_ended.clone(),
             null: column.null.clone(),
-            trim_text: trim_text || !column.one_of.is_empty(),
+            trim_text: trim_text || column.recast.trim || !column.one_of.is_empty(),
             has_words: [&column.one_of, &column.open_ended, &column.null].iter().any(|l| !l.is_empty()),
-        })
+            recaster: Recaster::new(column)?.map(Box::new),
+            default: None,
+        };
+        if let Some(text) = &column.recast.default {
+            let default = reader.read_text(text).map_err(|reason| {
+                Error::config(format!("the default of column '{}' is no value of it: {reason}", column.name))
+            })?;
+            reader.default = Some(default.into_owned());
+        }
+        Ok(reader)
     }
 
     /// Reads one cell.
+    #[inline]
     pub(crate) fn read<'a>(&mut self, cell: Cell<'a>) -> Result<Value<'a>, Reason> {
+        match self.recaster.is_some() {
+            false => self.read_cell(cell),
+            true => self.read_recast(cell),
+        }
+    }
+
+    /// The codes since the last call that the column's map does not name.
+    pub(crate) fn take_unmapped(&mut self) -> Unmapped {
+        self.recaster.as_mut().map(|recaster| recaster.take_unmapped()).unwrap_or_default()
+    }
+
+    /// Reads a cell of a column that is made of the text of its cells.
+    fn read_recast<'a>(&mut self, cell: Cell<'a>) -> Result<Value<'a>, Reason> {
+        let Some(mut recaster) = self.recaster.take() else { return self.read_cell(cell) };
+        let value = match cell {
+            Cell::Null | Cell::Malformed(_) | Cell::Blob(_) => self.read_cell(cell),
+            cell => {
+                let text = cell.text();
+                let taken = recaster.taken(&text);
+                let code = taken.trim();
+                match code.is_empty() || listed(&self.null, code) {
+                    true => self.missing(code),
+                    false => match recaster.mapped(code) {
+                        Recasted::Text(known) if known == code => {
+                            self.read_text(taken).map(Value::into_owned)
+                        }
+                        Recasted::Text(known) => self.read_text(known).map(Value::into_owned),
+                        Recasted::Unknown => {
+                            let message = format!("{} is not a code of the column's map", quoted(code));
+                            Err(Reason::new(Code::Unmapped, &self.name, message))
+                        }
+                    },
+                }
+            }
+        };
+        let forgives = recaster.forgives;
+        self.recaster = Some(recaster);
+        match value {
+            Err(reason) if forgives && reason.code != Code::Required => self.missing(""),
+            value => value,
+        }
+    }
+
+    fn read_cell<'a>(&mut self, cell: Cell<'a>) -> Result<Value<'a>, Reason> {
         match cell {
             Cell::Null => self.missing(""),
             Cell::Text(Cow::Borrowed(text)) => self.read_text(text),
@@ -124,6 +188,14 @@ impl Reader {
             return meant;
         }
         match &mut self.kind {
+            Kind::Text if text.len() > MAX_CELL_BYTES => {
+                let message = format!(
+                    "{} MiB of text are more than the {} of a cell",
+                    text.len() >> 20,
+                    MAX_CELL_BYTES >> 20
+                );
+                return Err(Reason::new(Code::TooLong, &self.name, message));
+            }
             Kind::Text if self.trim_text => Ok(Value::Text(Cow::Borrowed(trimmed))),
             Kind::Text => Ok(Value::Text(Cow::Borrowed(text))),
             Kind::Bool => truth(trimmed).map(Value::Bool).ok_or(Code::NotABool),
@@ -166,6 +238,9 @@ impl Reader {
     }
 
     fn missing<'a>(&self, received: &str) -> Result<Value<'a>, Reason> {
+        if let Some(default) = &self.default {
+            return Ok(default.clone());
+        }
         match (self.required, received) {
             (false, _) => Ok(Value::Null),
             (true, "") => Err(Reason::new(Code::Required, &self.name, "the value is missing")),

@@ -16,7 +16,10 @@ pub(crate) enum Code {
     NotATimestamp,
     AmbiguousTime,
     NotAccepted,
+    Unmapped,
     Undecodable,
+    TooLong,
+    UnclosedQuote,
     RaggedRow,
     DuplicateKey,
 }
@@ -34,7 +37,10 @@ impl Code {
             Code::NotATimestamp => "not_a_timestamp",
             Code::AmbiguousTime => "ambiguous_time",
             Code::NotAccepted => "not_accepted",
+            Code::Unmapped => "unmapped",
             Code::Undecodable => "undecodable",
+            Code::TooLong => "too_long",
+            Code::UnclosedQuote => "unclosed_quote",
             Code::RaggedRow => "ragged_row",
             Code::DuplicateKey => "duplicate_key",
         }

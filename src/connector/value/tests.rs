@@ -1,11 +1,14 @@
 use super::*;
+use crate::connector::contract::{CodeMap, Origin, Recast};
 use chrono_tz::Tz;
 
 fn column(ty: Type) -> Column {
     Column {
         name: "c".into(),
         from: vec!["C".into()],
+        origin: Origin::Cell,
         optional: false,
+        recast: Recast::default(),
         ty,
         required: false,
         one_of: Vec::new(),

@@ -111,11 +111,14 @@ fn coverage(asked: &mut Asked, facts: &[Facts]) {
             ("conformed.supplier", ledger.suppliers.len()),
         ]
         .into_iter()
+        .filter(|(_, rows)| *rows > 0)
         .map(|(dataset, rows)| row([f.force.code.into(), dataset.into(), "fresh".into(), int(rows as i64)]))
         .collect()
     };
-    let sql = "select force, dataset, status, \"rows\" from hub.coverage where dataset like 'conformed.%'
-               order by force, dataset";
+    let sql = "select force, dataset, status, \"rows\" from hub.coverage where \"rows\" > 0 and dataset in (
+               'conformed.absence', 'conformed.duty', 'conformed.employment', 'conformed.invoice',
+               'conformed.journal_line', 'conformed.overtime', 'conformed.payment', 'conformed.person',
+               'conformed.purchase_order', 'conformed.supplier') order by force, dataset";
     asked.hub("rows of every dataset", sql, facts.iter().flat_map(of).collect());
     asked.each("rows of own datasets", sql, facts, of);
 }

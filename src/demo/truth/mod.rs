@@ -1,5 +1,6 @@
 //! The truth about the estate: questions in SQL and the answers that the world gives.
 
+mod approvals;
 mod duty;
 mod finance;
 mod hr;
@@ -41,13 +42,26 @@ pub(super) struct Question {
 /// One cell of an answer: as the column's type prints, or null.
 type Cell = Option<String>;
 
-/// Every question.
-pub(super) fn questions(facts: &[Facts]) -> Vec<Question> {
+/// Every question about people and their duties.
+pub(super) fn of_people(facts: &[Facts]) -> Vec<Question> {
     let mut asked = Asked::default();
     hr::ask(&mut asked, facts);
-    finance::ask(&mut asked, facts);
     duty::ask(&mut asked, facts);
+    asked.questions
+}
+
+/// Every question about finances, and about what the hub knows of itself.
+pub(super) fn of_finances(facts: &[Facts]) -> Vec<Question> {
+    let mut asked = Asked::default();
+    finance::ask(&mut asked, facts);
     hub::ask(&mut asked, facts);
+    asked.questions
+}
+
+/// Every question about what is approved on the phone.
+pub(super) fn of_approvals(facts: &Facts) -> Vec<Question> {
+    let mut asked = Asked::default();
+    approvals::ask(&mut asked, facts);
     asked.questions
 }
 

@@ -2,7 +2,7 @@
 
 use crate::demo::calendar::Style;
 use crate::demo::force::Force;
-use crate::demo::world::Ledger;
+use crate::demo::world::{Account, Ledger};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Delimited, Fault, Format, Layout, bad, int, number, ragged, text, twice};
@@ -148,23 +148,27 @@ pub(super) fn write(_: &Force, ledger: &Ledger, dir: &Path) -> Result<Vec<Receiv
 fn codes(ledger: &Ledger, store: &mut Store) -> Result<()> {
     let mut row = Row::default();
     for account in &ledger.accounts {
-        let cipfa = match account.subjective {
-            "officer_pay" => "E01",
-            "staff_pay" => "E02",
-            "pcso_pay" => "E03",
-            "officer_overtime" => "E04",
-            "staff_overtime" => "E05",
-            "premises" => "E06",
-            "transport" => "E07",
-            "supplies_services" => "E08",
-            "third_party" => "E09",
-            "income" => "I01",
-            _ => "X99",
-        };
-        row.clear().text(&account.code).text(account.name).text(cipfa).text("N");
+        row.clear().text(&account.code).text(account.name).text(heading(account)).text("N");
         store.put(0, &row)?;
     }
     Ok(())
+}
+
+/// The CIPFA heading of an account.
+pub(super) fn heading(account: &Account) -> &'static str {
+    match account.subjective {
+        "officer_pay" => "E01",
+        "staff_pay" => "E02",
+        "pcso_pay" => "E03",
+        "officer_overtime" => "E04",
+        "staff_overtime" => "E05",
+        "premises" => "E06",
+        "transport" => "E07",
+        "supplies_services" => "E08",
+        "third_party" => "E09",
+        "income" => "I01",
+        _ => "X99",
+    }
 }
 
 fn lines(ledger: &Ledger, store: &mut Store) -> Result<()> {

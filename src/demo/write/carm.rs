@@ -1,5 +1,5 @@
-//! CARM: a database at one force, report files in Windows-1252 at another; the plan and what was
-//! worked are apart.
+//! Northgate duty management (CARM): a database at one force, report files in Windows-1252 at
+//! another; the plan and what was worked are apart.
 
 use crate::demo::calendar::Style;
 use crate::demo::duty::{Claim, Holder, Shift};
@@ -120,8 +120,8 @@ impl Carm {
     pub(super) fn open(force: &Force, dir: &Path) -> Result<Self> {
         let files = force.code == "beds";
         let store = match files {
-            true => Store::open(&dir.join("carm"), REPORTS, LAYOUTS)?,
-            false => Store::open(&dir.join("carm.db"), Format::Database, LAYOUTS)?,
+            true => Store::open(&dir.join("northgate_dms"), REPORTS, LAYOUTS)?,
+            false => Store::open(&dir.join("northgate_dms.db"), Format::Database, LAYOUTS)?,
         };
         Ok(Self { store, row: Row::default(), files })
     }

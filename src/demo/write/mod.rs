@@ -3,16 +3,19 @@
 //! the control records need, and plants bad rows.
 
 mod agresso;
+pub(super) mod air_approvals;
 mod carm;
 mod crown_dms;
 mod efinancials;
 mod files;
 mod itrent;
-mod oracle_ebs;
+pub(super) mod oracle_ebs;
+pub(super) mod proactis;
 mod row;
 mod sap_hcm;
 mod sqlite;
 mod store;
+pub(super) mod unit4;
 
 pub(super) use crate::demo::write::row::decimal_text;
 pub(super) use crate::demo::write::store::Received;
@@ -20,7 +23,7 @@ pub(super) use crate::demo::write::store::Received;
 use crate::demo::duty::{Claim, Holder, Shift};
 use crate::demo::force::{Force, HrSystem};
 use crate::demo::world::{Ledger, People};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::path::Path;
 
 /// One column of a legacy layout.
@@ -121,9 +124,14 @@ const UNDECODABLE: char = '\u{e0e9}';
 /// Writes the force's HR system below `dir`.
 pub(super) fn people(force: &Force, people: &People, dir: &Path) -> Result<Vec<Received>> {
     match force.hr {
-        HrSystem::Itrent => itrent::write(force, people, dir),
-        HrSystem::SapHcm => sap_hcm::write(force, people, dir),
+        Some(HrSystem::Itrent) => itrent::write(force, people, dir),
+        Some(HrSystem::SapHcm) => sap_hcm::write(force, people, dir),
+        None => Err(homeless(force)),
     }
+}
+
+fn homeless(force: &Force) -> Error {
+    Error::internal(format!("force '{}' has no HR system to write its people into", force.code))
 }
 
 /// Writes the force's finance system below `dir`.
@@ -147,8 +155,9 @@ impl Duties {
     /// Starts the force's duty system below `dir`.
     pub(super) fn open(force: &Force, dir: &Path) -> Result<Self> {
         Ok(match force.hr {
-            HrSystem::Itrent => Duties::Carm(carm::Carm::open(force, dir)?),
-            HrSystem::SapHcm => Duties::CrownDms(crown_dms::CrownDms::open(dir)?),
+            Some(HrSystem::Itrent) => Duties::Carm(carm::Carm::open(force, dir)?),
+            Some(HrSystem::SapHcm) => Duties::CrownDms(crown_dms::CrownDms::open(dir)?),
+            None => return Err(homeless(force)),
         })
     }
 

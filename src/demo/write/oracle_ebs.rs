@@ -141,7 +141,7 @@ const FAULTS: &[Fault] = &[
 ];
 
 /// Writes the force's finances.
-pub(super) fn write(_: &Force, ledger: &Ledger, dir: &Path) -> Result<Vec<Received>> {
+pub(in crate::demo) fn write(_: &Force, ledger: &Ledger, dir: &Path) -> Result<Vec<Received>> {
     let mut store = Store::open(&dir.join("oracle_ebs"), FILES, LAYOUTS)?;
     codes(ledger, &mut store)?;
     lines(ledger, &mut store)?;

@@ -32,6 +32,8 @@ use std::time::Duration;
 pub enum Kind {
     /// One row per load: what was read, accepted, quarantined, landed.
     Loads,
+    /// One row per finding of a load: what somebody should know, though it broke nothing.
+    Findings,
     /// One row per row that breaks its contract and reason. Its columns `raw` and `detail` hold
     /// what the source sent, and are null without the grant `quarantine.<entity>`.
     Quarantine,
@@ -55,8 +57,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every system table.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Loads,
+        Kind::Findings,
         Kind::Quarantine,
         Kind::Runs,
         Kind::Steps,
@@ -72,6 +75,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Loads => "loads",
+            Kind::Findings => "findings",
             Kind::Quarantine => "quarantine",
             Kind::Runs => "runs",
             Kind::Steps => "steps",
@@ -88,7 +92,12 @@ impl Kind {
     /// which only grows.
     pub fn belongs_to_release(self) -> bool {
         match self {
-            Kind::Loads | Kind::Quarantine | Kind::Releases | Kind::Coverage | Kind::Lineage => true,
+            Kind::Loads
+            | Kind::Findings
+            | Kind::Quarantine
+            | Kind::Releases
+            | Kind::Coverage
+            | Kind::Lineage => true,
             Kind::Runs | Kind::Steps | Kind::Checks | Kind::CheckFailures | Kind::Queries => false,
         }
     }
@@ -97,6 +106,7 @@ impl Kind {
     pub fn schema(self) -> SchemaRef {
         let columns: &[(&str, Column)] = match self {
             Kind::Loads => rows::LOADS,
+            Kind::Findings => rows::FINDINGS,
             Kind::Quarantine => rows::QUARANTINE,
             Kind::Releases => rows::RELEASES,
             Kind::Coverage => rows::COVERAGE,
@@ -200,6 +210,7 @@ impl TableProvider for SystemTable {
         let (view, forces) = (&*self.view, &self.forces);
         let computed = match self.kind {
             Kind::Loads => rows::loads(view, forces).await,
+            Kind::Findings => rows::findings(view, forces).await,
             Kind::Quarantine => rows::quarantine(view, forces).await,
             Kind::Releases => rows::releases(view, forces).await,
             Kind::Coverage => rows::coverage(view, forces),

@@ -35,6 +35,18 @@ pub(super) const LOADS: &[(&str, Column)] = &[
     ("sums", Column::Text),
 ];
 
+pub(super) const FINDINGS: &[(&str, Column)] = &[
+    ("force", Column::Text),
+    ("source", Column::Text),
+    ("entity", Column::Text),
+    ("load", Column::Int),
+    ("file", Column::Text),
+    ("code", Column::Text),
+    ("column_name", Column::Text),
+    ("rows", Column::Int),
+    ("message", Column::Text),
+];
+
 pub(super) const QUARANTINE: &[(&str, Column)] = &[
     ("force", Column::Text),
     ("source", Column::Text),
@@ -165,6 +177,28 @@ pub(super) async fn loads(view: &View, forces: &Forces) -> Result<RecordBatch> {
         }
     }
     batch(Kind::Loads, &rows)
+}
+
+pub(super) async fn findings(view: &View, forces: &Forces) -> Result<RecordBatch> {
+    let mut rows = Vec::new();
+    for (place, version) in raw_tables(view, forces) {
+        for load in raw::loads(&view.lake, &place, Some(version)).await? {
+            for finding in load.findings {
+                rows.push(vec![
+                    Cell::from(place.force.as_str()),
+                    Cell::from(place.source.as_str()),
+                    Cell::from(place.entity.as_str()),
+                    Cell::Int(Some(load.load)),
+                    Cell::Text(load.file.clone()),
+                    Cell::Text(Some(finding.code)),
+                    Cell::Text(finding.column),
+                    Cell::from(finding.rows),
+                    Cell::Text(Some(finding.message)),
+                ]);
+            }
+        }
+    }
+    batch(Kind::Findings, &rows)
 }
 
 pub(super) async fn quarantine(view: &View, forces: &Forces) -> Result<RecordBatch> {

@@ -1,16 +1,14 @@
 //! The header of a sheet, found by its column names.
 
 use super::cell::{Epoch, Item, Want};
-use crate::connector::contract::Contract;
-use crate::connector::format::header::{Places, normal};
+use crate::connector::contract::{Column, Contract, Origin as Source};
+use crate::connector::finding::Finding;
+use crate::connector::names::{self, Named, plain};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 
 /// How many rows that are not blank may stand above the last row of a header, itself included.
 const LOOKED_AT: usize = 50;
-
-/// The names by which a contract asks for the sheet and the file of a row.
-const PSEUDO: [&str; 2] = ["_sheet", "_file"];
 
 /// A row of a sheet and its number.
 type Row = (i64, Vec<Item<'static>>);
@@ -22,9 +20,7 @@ pub(super) enum Origin {
     Cell(usize),
     /// The name of the sheet.
     Sheet,
-    /// The name of the file.
-    File,
-    /// The sheet has no such column.
+    /// Not of the sheet.
     Absent,
 }
 
@@ -33,8 +29,10 @@ pub(super) enum Origin {
 pub(super) struct Heading {
     /// By contract column.
     origins: Vec<Origin>,
-    /// The texts of the header's cells; behind the last one are those of [`PSEUDO`].
+    /// The texts of the header's cells.
     names: Vec<String>,
+    /// What is to be told about columns that are new or missing.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// The first rows of a sheet, while its header is looked for.
@@ -64,7 +62,7 @@ impl Heading {
     fn cells(&self) -> impl Iterator<Item = usize> {
         self.origins.iter().filter_map(|origin| match origin {
             Origin::Cell(at) => Some(*at),
-            Origin::Sheet | Origin::File | Origin::Absent => None,
+            Origin::Sheet | Origin::Absent => None,
         })
     }
 }
@@ -96,7 +94,7 @@ impl Search {
         let rows = std::mem::take(&mut self.rows);
         let asked = asked(contract);
         let headers: Vec<Vec<String>> = rows.windows(self.height).map(joined).collect();
-        let named = |names: &Vec<String>| names.iter().filter(|name| asked.contains(*name)).count();
+        let named = |names: &Vec<String>| names.iter().filter(|name| asked.contains(&plain(name))).count();
         let most = headers.iter().map(named).max().unwrap_or(0);
         let mut best = headers.iter().enumerate().filter(|(_, names)| named(names) == most);
         let Some((at, names)) = best.next().filter(|_| most > 0) else {
@@ -108,26 +106,27 @@ impl Search {
             return Err(Error::contract(message)
                 .hint("nobody can tell which of them is meant: leave one out of the sheet"));
         }
-        let width = names.len();
-        let with_pseudo: Vec<String> = names.iter().cloned().chain(PSEUDO.map(String::from)).collect();
-        let places =
-            Places::of_names(contract, &with_pseudo).map_err(|error| error_in_row(error, rows[at].0))?;
-        let origin = |cell: &Option<usize>| match cell {
-            None => Origin::Absent,
-            Some(at) if *at < width => Origin::Cell(*at),
-            Some(at) if *at == width => Origin::Sheet,
-            Some(_) => Origin::File,
+        let row = rows[at].0;
+        let placed = |error| error_in_row(error, row);
+        let found = Named::of(contract, names).map_err(placed)?;
+        found.accepted(contract, names).map_err(placed)?;
+        let findings = found.findings(contract, names).map_err(placed)?;
+        let origin = |(column, cell): (&Column, &Option<usize>)| match (&column.origin, cell) {
+            (Source::Sheet, _) => Origin::Sheet,
+            (_, Some(at)) => Origin::Cell(*at),
+            (_, None) => Origin::Absent,
         };
-        let heading = Heading { origins: places.cells.iter().map(origin).collect(), names: names.clone() };
+        let origins = contract.columns.iter().zip(&found.cells).map(origin).collect();
+        let heading = Heading { origins, names: names.clone(), findings };
         let below = rows.into_iter().skip(at + self.height).collect();
         Ok((heading, below))
     }
 }
 
-/// The names that a header may give to the contract's columns.
+/// The names that a header may give to the contract's columns, as [`plain`] compares them.
 fn asked(contract: &Contract) -> HashSet<String> {
-    let names = contract.columns.iter().flat_map(|column| &column.from).map(|name| normal(name));
-    names.filter(|name| !PSEUDO.contains(&name.as_str())).collect()
+    let cells = contract.columns.iter().filter(|column| column.origin == Source::Cell);
+    cells.flat_map(|column| &column.from).map(|name| plain(name)).filter(|name| !name.is_empty()).collect()
 }
 
 /// The texts of a header's rows, joined column by column. A text of an upper row stands over the
@@ -155,9 +154,11 @@ fn joined(rows: &[Row]) -> Vec<String> {
     names
 }
 
-/// A cell of a header, as names are compared.
+/// A cell of a header.
 fn text(item: &Item<'_>) -> String {
-    normal(&item.cell(Want::Shown, Epoch::Of1900).text())
+    let text = item.cell(Want::Shown, Epoch::Of1900).text();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    names::shown(words.join(" ").as_bytes())
 }
 
 fn nothing_named(rows: usize) -> Error {

@@ -35,7 +35,6 @@ struct Table<'a> {
     contract: &'a Contract,
     wants: &'a [Want],
     epoch: Epoch,
-    file: &'a str,
     sheet: &'a str,
     /// Added to the numbers of rows, see [`part_start`].
     start: i64,
@@ -77,7 +76,7 @@ pub(super) fn read(
             };
             let stage = Stage::Before(Search::new(layout.header_rows));
             let epoch = book.epoch();
-            let mut table = Table { contract, wants: &wants, epoch, file, sheet, start, stage };
+            let mut table = Table { contract, wants: &wants, epoch, sheet, start, stage };
             let all = book
                 .rows(sheet, &mut |row, items| table.take(row, items, &mut records))
                 .and_then(|listening| Ok(listening && table.finish(&mut records)?))
@@ -147,7 +146,6 @@ impl Table<'_> {
                 let cell = |column: usize| match heading.origin(column) {
                     Origin::Absent => Cell::Null,
                     Origin::Sheet => Cell::Text(self.sheet.into()),
-                    Origin::File => Cell::Text(self.file.into()),
                     Origin::Cell(at) => {
                         items.get(at).map_or(Cell::Null, |item| item.cell(self.wants[column], self.epoch))
                     }
@@ -168,7 +166,8 @@ impl Table<'_> {
     /// Finds the header among the rows so far and takes in what stands below it.
     fn begin(&mut self, records: &mut Records<'_>) -> Result<bool> {
         let Stage::Before(search) = &mut self.stage else { return Ok(true) };
-        let (heading, below) = search.end(self.contract)?;
+        let (mut heading, below) = search.end(self.contract)?;
+        std::mem::take(&mut heading.findings).into_iter().for_each(|finding| records.note(finding));
         self.stage = Stage::Within(heading);
         for (row, items) in below {
             if !self.take(row, &items, records)? {

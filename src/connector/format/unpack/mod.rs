@@ -66,12 +66,13 @@ pub(super) fn open(layout: &FileLayout, path: &Path) -> Result<Vec<Part>> {
     }
 }
 
-/// The only part of a file that has one.
-pub(super) fn only(mut parts: Vec<Part>) -> Result<File> {
-    match (parts.pop(), parts.is_empty()) {
-        (Some(part), true) => Ok(part.file),
-        _ => Err(Error::contract("this format reads one file, not several members of an archive")
-            .hint("choose one by `member`")),
+/// Opens a file of a format that is one document, whatever it is packed in.
+pub(super) fn one(layout: &FileLayout, path: &Path) -> Result<File> {
+    let mut parts = open(layout, path)?;
+    match (parts.pop(), parts.len()) {
+        (Some(part), 0) => Ok(part.file),
+        (_, more) => Err(Error::contract(format!("the archive has {} members that match", more + 1))
+            .hint("a document is one file: let `member` name one of them")),
     }
 }
 

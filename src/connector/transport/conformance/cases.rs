@@ -203,7 +203,7 @@ pub(super) async fn bad_rows_are_kept_with_all_reasons_and_claim_their_key(bench
 
 pub(super) async fn entities_that_a_transport_cannot_find_are_config_errors(bench: &Bench) {
     let mut contract = contract(&[("id", Type::Text)]);
-    (contract.table, contract.file) = (None, None);
+    (contract.table, contract.file, contract.http) = (None, None, None);
     let (source, _) = bench.offer(&header(&contract), &[]).await;
     let error = open(&source, &contract).await.unwrap_err();
     assert_eq!(error.kind(), error::Kind::Config);

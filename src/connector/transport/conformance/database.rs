@@ -3,14 +3,12 @@
 use crate::connector::contract::{Contract, Cursor, Lag, Mode, Type};
 use crate::connector::testing::*;
 use crate::connector::transport::conformance::servers::PASSWORD;
-use crate::connector::transport::conformance::{Bench, open, quoted, read, try_read};
+use crate::connector::transport::conformance::{Bench, open, proxied, quoted, read, try_read};
 use crate::connector::{self, Session, Span, lowered};
 use crate::error::{self, Error};
-use crate::project::{Address, Secret, Source};
+use crate::project::{Secret, Source};
 use chrono_tz::Tz;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 /// A contract over `id` and a cursor.
 fn with_cursor(ty: Type, lag: Lag) -> Contract {
@@ -89,7 +87,7 @@ pub(super) async fn all_tables_show_one_moment(bench: &Bench) {
     // One that fails does not harm the next.
     contracts[0].table = Some("nowhere".into());
     let missing = session.read(&contracts[0], &Span::Whole).await.unwrap();
-    assert_eq!(drain(missing).await.unwrap_err().kind(), error::Kind::Contract);
+    assert_eq!(drain(missing).await.unwrap_err().kind(), error::Kind::Absent);
     let extract = session.read(&contracts[1], &Span::Whole).await.unwrap();
     assert_eq!(drain(extract).await.unwrap().rows(), ["1: 1"]);
     drop(session);
@@ -193,7 +191,7 @@ pub(super) async fn a_wrong_password_is_told_and_not_shown(bench: &Bench) {
 
 pub(super) async fn tables_that_may_not_be_read(bench: &Bench) {
     bench.execute("drop table if exists \"E\"; create table \"E\" (id int)").await;
-    let (revoke, grant) = match bench {
+    let (revoke, grant) = match bench.base() {
         Bench::Mariadb(_) => (
             "revoke select on source.* from reader; grant select on source.\"F\" to reader",
             "grant select on source.* to reader; revoke select on source.\"F\" from reader",
@@ -254,41 +252,6 @@ pub(super) async fn a_slow_table_is_given_up_on(bench: &Bench) {
     assert!(shown.contains("1s") && shown.contains("`timeout`"), "{shown}");
     assert!(started.elapsed() < Duration::from_secs(10));
     is_quiet_soon(bench).await;
-}
-
-/// Passes bytes on to the server of `source`, and stops after some: with an end, or in silence.
-async fn proxied(source: &Source, bytes: usize, is_cut: bool) -> Source {
-    let mut source = source.clone();
-    let (Address::Postgres(server) | Address::Mysql(server)) = &mut source.address else {
-        panic!("a server")
-    };
-    let (listener, port) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), server.port);
-    server.port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(pass(client, TcpStream::connect(("127.0.0.1", port)).await.unwrap(), bytes, is_cut));
-        }
-    });
-    source
-}
-
-async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize, is_cut: bool) {
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
-        (client.into_split(), server.into_split());
-    let asking = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await.ok() });
-    let mut buffer = vec![0; 16 << 10];
-    while bytes > 0 {
-        match from_server.read(&mut buffer).await {
-            Ok(read) if read > 0 && to_client.write_all(&buffer[..read]).await.is_ok() => {
-                bytes = bytes.saturating_sub(read);
-            }
-            _ => return,
-        }
-    }
-    if !is_cut {
-        // In silence until the client goes.
-        asking.await.ok();
-    }
 }
 
 pub(super) async fn a_silent_server_is_given_up_on(bench: &Bench) {

@@ -43,7 +43,7 @@ impl Drop for Running {
 
 impl Running {
     /// Starts `program` with `arguments` in `folder`, whose first process has prepared it.
-    fn start(folder: TempDir, mut command: Command, port: u16) -> Self {
+    pub(super) fn start(folder: TempDir, mut command: Command, port: u16) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         Self { process: command.spawn().unwrap(), folder, port }
@@ -54,7 +54,17 @@ impl Running {
         self.folder.path().join("certificate.pem")
     }
 
-    fn log(&self) -> String {
+    /// Where the server keeps what is its own.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The server's process.
+    pub(super) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
@@ -94,7 +104,7 @@ impl Running {
 }
 
 /// A program on the path, or where distributions keep those that are for servers.
-fn program(name: &str) -> Option<PathBuf> {
+pub(super) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     let versions = glob::glob("/usr/lib/postgresql/*/bin").unwrap().flatten();
@@ -106,7 +116,7 @@ fn is_root(folder: &Path) -> bool {
 }
 
 /// The command, for a user that servers accept.
-fn command(program: &Path, folder: &Path) -> Command {
+pub(super) fn command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/").process_group(0);
     if folder.metadata().unwrap().uid() == NOBODY {
@@ -115,7 +125,7 @@ fn command(program: &Path, folder: &Path) -> Command {
     command
 }
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     if is_root(folder.path()) {
         chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -123,11 +133,11 @@ fn folder() -> TempDir {
     folder
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn run(mut command: Command) {
+pub(super) fn run(mut command: Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -4,20 +4,14 @@
 //! a line break fails its whole listing, and a name that ends in `#1` is passed over in silence.
 
 use super::names::Names;
-use super::{Found, changed};
+use super::{Found, changed, chunks};
 use crate::connector::{Bytes, Listed};
 use crate::error::{Error, Result};
-use bytes::BytesMut;
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
 use std::fs::{self, DirEntry, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use tokio::io::AsyncReadExt;
-
-/// Bytes read at a time.
-const CHUNK: usize = 1 << 20;
 
 /// A folder, by its path without links.
 #[derive(Debug, Clone)]
@@ -50,12 +44,7 @@ impl Folder {
         if tag(&opened.metadata().await.map_err(failed)?) != file.tag {
             return Err(changed());
         }
-        let bytes = stream::try_unfold(opened, move |mut opened| async move {
-            let mut chunk = BytesMut::with_capacity(CHUNK);
-            let read = opened.read_buf(&mut chunk).await.map_err(failed)?;
-            Ok((read > 0).then(|| (chunk.freeze(), opened)))
-        });
-        Ok(bytes.boxed())
+        Ok(chunks(opened))
     }
 
     pub(super) async fn is_as_listed(&self, file: &Listed) -> Result<bool> {

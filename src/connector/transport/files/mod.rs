@@ -1,4 +1,4 @@
-//! Files in a folder, on this machine or in an object store.
+//! Files in a folder: on this machine, on an SFTP server or in an object store.
 //!
 //! The folder is listed, files that are still being written are left for later, and the others are
 //! offered in the order that their names declare. A file is read only as it was listed: when it
@@ -8,6 +8,7 @@ mod folder;
 mod names;
 mod package;
 mod settle;
+mod sftp;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -19,16 +20,22 @@ use crate::connector::format;
 use crate::connector::transport::{place, start};
 use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile};
 use crate::error::{Error, Result};
-use crate::project::Source;
+use crate::project::{Remote, Source};
+use bytes::BytesMut;
 use chrono::{DateTime, Utc};
 use folder::Folder;
 use futures::{StreamExt, TryStreamExt, stream};
 use names::Names;
+use sftp::Sftp;
 use std::path::Path;
 use std::time::Duration;
 use store::Store;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout};
 use url::Url;
+
+/// Bytes read at a time.
+const CHUNK: usize = 1 << 20;
 
 /// A folder, opened.
 #[derive(Debug, Clone)]
@@ -41,6 +48,7 @@ pub(in crate::connector) struct Session {
 #[derive(Debug, Clone)]
 enum Keeper {
     Folder(Folder),
+    Sftp(Sftp),
     Store(Store),
 }
 
@@ -66,6 +74,12 @@ pub(super) fn open_folder(source: &Source, folder: &Path) -> Result<Session> {
 pub(super) fn open_store(source: &Source, url: &Url) -> Result<Session> {
     let keeper = store::open(source, url).map(Keeper::Store).map_err(|error| error.at(&source.name))?;
     Ok(Session { source: source.clone(), keeper })
+}
+
+/// Enters an SFTP server and opens a folder of it.
+pub(super) async fn open_sftp(source: &Source, remote: &Remote) -> Result<Session> {
+    let keeper = sftp::open(source, remote).await.map(Keeper::Sftp);
+    Ok(Session { source: source.clone(), keeper: keeper.map_err(|error| error.at(&source.name))? })
 }
 
 /// Where a file of this name stands among the files of its entity.
@@ -130,6 +144,7 @@ impl Keeper {
     async fn list(&self, names: &Names) -> Result<Vec<Found>> {
         match self {
             Keeper::Folder(folder) => folder.list(names).await,
+            Keeper::Sftp(sftp) => sftp.list(names).await,
             Keeper::Store(store) => store.list(names).await,
         }
     }
@@ -138,6 +153,7 @@ impl Keeper {
     async fn read(&self, file: &Listed) -> Result<Bytes> {
         match self {
             Keeper::Folder(folder) => folder.read(file).await,
+            Keeper::Sftp(sftp) => sftp.read(file).await,
             Keeper::Store(store) => store.read(file).await,
         }
     }
@@ -146,6 +162,7 @@ impl Keeper {
     async fn is_as_listed(&self, file: &Listed) -> Result<bool> {
         match self {
             Keeper::Folder(folder) => folder.is_as_listed(file).await,
+            Keeper::Sftp(sftp) => sftp.is_as_listed(file).await,
             Keeper::Store(store) => store.is_as_listed(file).await,
         }
     }
@@ -184,6 +201,17 @@ impl Reading {
             }
         }
     }
+}
+
+/// The bytes of what is open, a chunk at a time.
+fn chunks(opened: impl AsyncRead + Send + Unpin + 'static) -> Bytes {
+    let bytes = stream::try_unfold(opened, |mut opened| async move {
+        let mut chunk = BytesMut::with_capacity(CHUNK);
+        let read = opened.read_buf(&mut chunk).await;
+        let read = read.map_err(|error| Error::source("the file could not be read").because(error))?;
+        Ok((read > 0).then(|| (chunk.freeze(), opened)))
+    });
+    bytes.boxed()
 }
 
 fn silent(idle: Duration) -> Error {

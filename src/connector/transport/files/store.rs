@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::project::{Setting, Source};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
-use object_store::{BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{
+    BackoffConfig, Certificate, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig,
+};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -35,13 +37,28 @@ pub(super) struct Store {
 
 /// Makes a client; no request is sent.
 pub(super) fn open(source: &Source, url: &Url) -> Result<Store> {
-    let behaviour = ClientOptions::new()
+    let mut behaviour = ClientOptions::new()
         .with_timeout(source.access.timeout)
         .with_connect_timeout(source.access.idle_timeout.min(CONNECT));
+    for authority in authorities(source)? {
+        behaviour = behaviour.with_root_certificate(authority);
+    }
     let store = client(url, behaviour, options(source, url)?)?;
     let folder = ObjectPath::from_url_path(url.path())
         .map_err(|error| Error::config("the address does not name a folder").because(error))?;
     Ok(Store { store, folder })
+}
+
+/// The authorities that the source trusts besides those of the system.
+fn authorities(source: &Source) -> Result<Vec<Certificate>> {
+    let Some(ca) = &source.access.ca else { return Ok(Vec::new()) };
+    let unreadable = || Error::config("the certificate of the authority cannot be read").at(ca.display());
+    let pem = std::fs::read(ca).map_err(|error| unreadable().because(error))?;
+    let read = Certificate::from_pem_bundle(&pem).map_err(|error| unreadable().because(error))?;
+    match read.is_empty() {
+        true => Err(unreadable().hint("it must be in the format PEM")),
+        false => Ok(read),
+    }
 }
 
 /// The source's options, secrets read.
@@ -222,6 +239,11 @@ fn tag_by_time(meta: &ObjectMeta) -> String {
 
 fn refused(error: object_store::Error) -> Error {
     use object_store::Error as Cause;
+    if let Some(why) = distrust(&error) {
+        return Error::source("the store shows a certificate that is not valid")
+            .hint(format!("{why}; an authority that the system does not know is given as `ca`"))
+            .because(error);
+    }
     let status = match &error {
         Cause::Unauthenticated { .. } | Cause::PermissionDenied { .. } => Some(403),
         Cause::NotFound { .. } => Some(404),
@@ -238,6 +260,18 @@ fn refused(error: object_store::Error) -> Error {
         _ => ("the store could not be read", "see whether it can be reached from here"),
     };
     Error::source(message).hint(hint).because(error)
+}
+
+/// Why the store's certificate is not trusted, if that is what went wrong. The error itself lies
+/// behind those of two crates that do not show theirs.
+fn distrust(error: &object_store::Error) -> Option<String> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    causes.find_map(|cause| {
+        let told = cause.to_string();
+        let (_, why) = told.split_once("invalid peer certificate: ")?;
+        Some(if why.to_lowercase().contains("expired") { "it has expired".into() } else { why.to_string() })
+    })
 }
 
 /// The status of the answer to a listing: the crate says it in words only.

@@ -36,7 +36,7 @@ fn write(dir: &TempDir, name: &str) {
 async fn offers(dir: &TempDir, contract: &Contract) -> Result<(Vec<Listed>, Vec<String>)> {
     match session(dir).offers(contract).await? {
         Offer::Files { ready, arriving } => Ok((ready, arriving)),
-        Offer::Table => panic!("a folder is no table"),
+        Offer::Table | Offer::Answer => panic!("a folder offers files"),
     }
 }
 

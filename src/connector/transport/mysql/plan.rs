@@ -68,7 +68,9 @@ pub(super) async fn plan(
     let row = reading.wait.answer(counted).await?.map_err(|error| reading.failed(error))?;
     let answers: sqlx::Result<Vec<Option<String>>> =
         (0..row.len()).map(|at| row.try_get_unchecked(at)).collect();
-    let (control, high) = asked.answered(&reading.contract, answers.map_err(|error| reading.failed(error))?);
+    let (mut control, high) =
+        asked.answered(&reading.contract, answers.map_err(|error| reading.failed(error))?);
+    control.columns = names;
     Ok(Plan { kinds, select, control, high })
 }
 

@@ -56,6 +56,8 @@ struct Relation {
 /// The contract's columns in the table.
 #[derive(Debug, Default)]
 struct Columns {
+    /// The names of all columns of the table.
+    known: Vec<String>,
     places: Vec<Place>,
     kinds: Vec<Kind>,
     /// What the copy selects.
@@ -77,7 +79,8 @@ pub(super) async fn plan(reading: &Reading, link: &mut Link, span: &Span) -> Res
         true => halves(reading, link, &relation).await?,
         false => vec![asked.filter()],
     };
-    let (control, high) = count(reading, link, &relation, asked).await?;
+    let (mut control, high) = count(reading, link, &relation, asked).await?;
+    control.columns = columns.known;
     let copies = conditions
         .iter()
         .map(|condition| format!("copy ({select}{condition}) to stdout (format binary)"))
@@ -137,6 +140,7 @@ async fn columns(reading: &Reading, link: &mut Link, relation: &Relation) -> Res
         columns.kinds.push(kind);
         columns.selected.push(selected);
     }
+    columns.known = known;
     Ok(columns)
 }
 

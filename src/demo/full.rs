@@ -1,0 +1,77 @@
+//! What the full estate has beside the three forces.
+
+use crate::demo::Estate;
+use crate::demo::calendar;
+use crate::demo::force::{CHESHIRE, CHESHIRE_SINCE};
+use crate::demo::moved::{self, Move};
+use crate::demo::project::{Body, Source};
+use crate::demo::truth::{self, Facts, Question, Tally};
+use crate::demo::world::People;
+use crate::demo::write::{air_approvals, oracle_ebs, proactis, unit4};
+use crate::error::Result;
+use std::path::{Path, PathBuf};
+
+/// The day on which Cheshire's new finance system took over, in the middle of a financial year.
+const CHESHIRE_MOVED: (i32, u32, u32) = (2025, 10, 1);
+
+/// What was written.
+pub(super) struct More {
+    /// The facts of all bodies with finances, the three forces first.
+    pub(super) facts: Vec<Facts>,
+    /// The further sources.
+    pub(super) sources: Vec<Source>,
+    /// The further questions.
+    pub(super) questions: Vec<Question>,
+}
+
+/// The further bodies.
+pub(super) fn bodies() -> impl Iterator<Item = Body> {
+    [Body::from(&CHESHIRE)].into_iter()
+}
+
+/// Writes the systems below `dir`; those that speak REST are at `rest`.
+pub(super) fn write(estate: &Estate, dir: &Path, _rest: &str, mut facts: Vec<Facts>) -> Result<More> {
+    let mut sources = Vec::new();
+    let mut questions = Vec::new();
+    facts.push(cheshire(estate, dir, &mut sources)?);
+    let beds = &mut facts[0];
+    let name = "beds_air_approvals";
+    let received = air_approvals::write(&beds.ledger, &systems(dir, "beds").join("air_approvals.db"))?;
+    beds.received.push((name.into(), received));
+    sources.push(Source::new(
+        name.into(),
+        "beds",
+        "air_approvals",
+        "sqlite:systems/beds/air_approvals.db".into(),
+    ));
+    questions.extend(truth::of_approvals(&facts[0]));
+    Ok(More { facts, sources, questions })
+}
+
+/// The folder of a body's systems.
+fn systems(dir: &Path, body: &str) -> PathBuf {
+    dir.join("systems").join(body)
+}
+
+/// Cheshire: Oracle until October 2025, Unit4 since then, and Proactis in front of the latter.
+fn cheshire(estate: &Estate, dir: &Path, sources: &mut Vec<Source>) -> Result<Facts> {
+    let (year, month, day) = CHESHIRE_MOVED;
+    let moved = Move { force: CHESHIRE, then: CHESHIRE_SINCE, on: calendar::day(year, month, day) };
+    let [old, new] = moved.parts(estate.staff, estate.seed);
+    let new = unit4::told(new);
+    let folder = systems(dir, CHESHIRE.code);
+    let written = [
+        ("oracle_ebs", oracle_ebs::write(&CHESHIRE, &old, &folder)?),
+        ("unit4", unit4::write(&new, &folder.join("unit4"))?),
+        ("proactis", proactis::write(&new, &folder.join("proactis"))?),
+    ];
+    let mut received = Vec::new();
+    for (system, entities) in written {
+        let name = format!("cheshire_{system}");
+        let address = format!("file:systems/cheshire/{system}");
+        sources.push(Source::new(name.clone(), CHESHIRE.code, system, address));
+        received.push((name, entities));
+    }
+    let (people, duty) = (People::default(), Tally::default());
+    Ok(Facts { force: &CHESHIRE, people, ledger: moved::joined([old, new]), duty, received })
+}
