@@ -15,7 +15,7 @@ const MOST_KEYS: usize = 50_000_000;
 pub(super) fn read(contract: &Contract, parts: Vec<Part>, at: &str) -> Result<Keys> {
     let columns =
         contract.columns.iter().filter(|column| contract.key.contains(&column.name)).cloned().collect();
-    let contract = Contract { columns, totals: Vec::new(), ..contract.clone() };
+    let contract = Contract { columns, totals: Vec::new(), skip: Vec::new(), ..contract.clone() };
     let mut keys = Vec::new();
     for part in parts {
         let at = part.place(at);
