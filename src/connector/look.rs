@@ -43,7 +43,8 @@ pub async fn look(session: &mut Session, source: &Source, contract: &Contract) -
                 found.notes.push(format!("still arriving: {}", arriving.join(", ")));
             }
             let Some(newest) = ready.last() else {
-                let pattern = contract.file.as_ref().map_or("", |file| &file.matching);
+                let patterns = contract.file.as_ref().map(|file| file.matching.join("\" or \""));
+                let pattern = patterns.unwrap_or_default();
                 found.notes.push(format!("no file matches \"{pattern}\""));
                 return Ok(found);
             };

@@ -19,7 +19,7 @@ pub use finding::{Finding, Matter};
 pub use look::{Differences, look};
 pub use transport::{FileOrder, Heard};
 
-use crate::connector::contract::{Column, Contract, Lag};
+use crate::connector::contract::{Column, Contract, InvoicePart, Lag};
 use crate::error::{Error, Result};
 use crate::project::Source;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -120,11 +120,11 @@ pub struct Totals {
     /// clock (dates and timestamps) or its highest value (ints), as text in the source's own time:
     /// `2026-03-29 01:30:00.000000`, `2026-03-29`, `4711`. `None`: nothing has a cursor yet.
     pub high: Option<String>,
+    /// What somebody should know, though it broke nothing.
+    pub findings: Vec<Finding>,
     /// The keys of all rows at the source, where changes come with them: known rows that are not
     /// among them are gone.
     pub alive: Option<Keys>,
-    /// What somebody should know, though it broke nothing.
-    pub findings: Vec<Finding>,
 }
 
 /// The hashes of keys, as `_key_hash` has them.
@@ -287,6 +287,11 @@ pub fn earlier(contract: &Contract, a: String, b: String) -> Result<String> {
 /// Where a file of this name stands among the files of its entity.
 pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
     transport::file_order(contract, name)
+}
+
+/// The names of what a contract may take from a part of an invoice document.
+pub fn invoice_names(part: InvoicePart) -> Vec<&'static str> {
+    format::invoice_names(part)
 }
 
 /// What the row hashes of `contract` are made of.

@@ -117,7 +117,7 @@ pub(crate) fn contract(columns: &[(&str, Type)]) -> Contract {
         entity: "e".into(),
         table: Some("E".into()),
         file: Some(FileLayout {
-            matching: "E_*.csv".into(),
+            matching: vec!["E_*.csv".into()],
             member: Member::Only,
             format: FileFormat::Delimited { delimiter: b',', quote: b'"', header: Header::Named },
             encoding: Encoding::Utf8,

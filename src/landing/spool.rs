@@ -59,7 +59,7 @@ impl Spool {
         let lock = File::options().create(true).truncate(false).write(true).open(queue.join(".lock"));
         let lock = lock.map_err(&failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { folder, _lock: lock })),
+            Ok(()) => Ok(Some(Self { folder: folder.clone(), _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }

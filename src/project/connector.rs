@@ -4,7 +4,7 @@ use super::System;
 use super::problem::{Doc, Found};
 use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::recast::Lists;
-use super::{column, drift, http, layout, mode};
+use super::{column, drift, formats, http, layout, mode};
 use crate::connector::contract::{
     Column, Contract, FileFormat, FileLayout, LINE_KEY, Mode, Origin, Place, Policy, Type, XmlLayout,
 };
@@ -46,7 +46,7 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>, lists: &L
         );
     }
     let mut file = section.section("file");
-    let format = file.as_mut().and_then(layout::format);
+    let format = file.as_mut().and_then(formats::format);
     let mut columns = columns(entity.value, &mut section, format.as_ref(), lists);
     let file = file.and_then(|file| layout::layout(file, format, &columns));
     let http = section.section("http");
@@ -98,8 +98,10 @@ fn columns(
         let column = column::check(&name, &mut section, lists);
         let is_placed = is_fixed && column.origin == Origin::Cell;
         let column = Column { place: place(&mut section, is_placed, &mut next), ..column };
-        if let Some(FileFormat::Xml(layout)) = format {
-            paths(&section, layout, &column);
+        match format {
+            Some(FileFormat::Xml(layout)) => paths(&section, layout, &column),
+            Some(FileFormat::Invoice(part)) => formats::takes(&section, *part, &column),
+            _ => {}
         }
         columns.push(column);
         section.finish();

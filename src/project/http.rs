@@ -1,14 +1,14 @@
 //! `[entities.<entity>.http]`: how an entity is asked for over HTTP, and `[sources.<name>.auth]`:
 //! what its source is shown to know who asks.
 
-use super::layout::{self, json_path};
+use super::formats::{self, json_path};
 use super::pattern::{Says, chrono_pattern};
 use super::reader::{Section, Text, Value};
 use super::secret::Secret;
 use super::source::is_loopback;
 use super::{Address, secret};
 use crate::connector::contract::{
-    Contract, Encoding, FileLayout, Mode, PageSize, Paging, Parent, PathPart, Queue, Request, Since,
+    Contract, Encoding, FileLayout, Member, Mode, PageSize, Paging, Parent, PathPart, Queue, Request, Since,
 };
 use crate::error::known;
 use chrono_tz::Tz;
@@ -66,8 +66,9 @@ pub(super) fn check(mut section: Section<'_>, mode: &Mode) -> Option<Request> {
     }
     let queue = queue(&mut section, mode, paging.as_ref());
     let layout = FileLayout {
-        matching: String::new(),
-        format: layout::json(&mut section),
+        matching: Vec::new(),
+        member: Member::Only,
+        format: formats::json(&mut section),
         encoding: Encoding::Utf8,
         trailer: None,
         order: None,

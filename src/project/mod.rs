@@ -8,6 +8,7 @@
 mod column;
 mod connector;
 mod drift;
+mod formats;
 mod header;
 mod http;
 mod hub;

@@ -29,6 +29,7 @@ mod flight_traps;
 mod flight_wire;
 mod hub;
 mod interference;
+mod invoice;
 mod load;
 mod packages;
 mod path;

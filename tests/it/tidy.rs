@@ -162,9 +162,18 @@ fn every_entity_of_a_connector_has_a_fixture() {
     for path in files("connectors", "toml") {
         let parsed: toml::Table = read(&path).parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let fixtures = path.parent().expect("a folder").join("fixtures");
-        for entity in parsed["entities"].as_table().expect("entities").keys() {
-            let found =
-                files_in(&fixtures).iter().any(|f| f.file_stem().is_some_and(|stem| stem == entity.as_str()));
+        for (entity, contract) in parsed["entities"].as_table().expect("entities") {
+            // Documents that several entities read are named as their list of patterns says.
+            let patterns = contract.get("file").and_then(|file| file["match"].as_array());
+            let patterns: Vec<glob::Pattern> = (patterns.into_iter().flatten())
+                .map(|pattern| glob::Pattern::new(pattern.as_str().expect("a pattern")).expect("a pattern"))
+                .collect();
+            let is_one = |file: &Path| {
+                let name = file.file_name().expect("a name").to_string_lossy();
+                file.file_stem().is_some_and(|stem| stem == entity.as_str())
+                    || patterns.iter().any(|pattern| pattern.matches(&name))
+            };
+            let found = files_in(&fixtures).iter().any(|file| is_one(file));
             assert!(found, "{} has no fixture for {entity}", fixtures.display());
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// How the files of an entity are found and cut into rows.
 #[derive(Debug, Clone)]
 pub struct FileLayout {
-    /// A glob over file names.
-    pub matching: String,
+    /// Globs over file names: a file that one of them names is one of the entity's.
+    pub matching: Vec<String>,
     /// Which members are read of a file that is an archive.
     pub member: Member,
     /// How a file is cut into rows and cells.
@@ -53,6 +53,8 @@ pub enum FileFormat {
     Ndjson,
     /// A workbook (`format = "sheet"`).
     Sheet(SheetLayout),
+    /// A part of invoice documents (`format = "invoice"`).
+    Invoice(InvoicePart),
     /// A package of changes and keys (`format = "bicc"`); its manifest is the file that is listed.
     Bicc(BiccLayout),
 }
@@ -112,6 +114,21 @@ pub enum Header {
     Auto,
     /// Nowhere: the columns come in the order of the contract.
     Absent,
+}
+
+/// What of an invoice document is a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoicePart {
+    /// The document: one row, whether it can be read or not.
+    Document,
+    /// A line.
+    Line,
+    /// A VAT category and rate of the breakdown.
+    Vat,
+    /// Any field, with how it was found.
+    Field,
+    /// The verdict of a rule.
+    Rule,
 }
 
 /// A character encoding.

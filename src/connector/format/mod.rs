@@ -10,6 +10,7 @@ mod decode;
 mod delimited;
 mod fixed;
 mod header;
+mod invoice;
 pub(super) mod json;
 mod pages;
 mod records;
@@ -29,6 +30,7 @@ use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
 use header::Places;
+pub(crate) use invoice::names as invoice_names;
 use memchr::{memchr2, memchr2_iter};
 use pages::Pages;
 use std::thread::available_parallelism;
@@ -74,9 +76,10 @@ fn read_once(
             read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
         }
         FileFormat::Bicc(package) => {
-            let bundle = unpack::one(layout, &file.path).map_err(|error| within(error, at))?;
-            bicc::read(contract, package, &file.name, bundle, at, emit)
+            let opened = unpack::one(layout, &file.path).map_err(|error| within(error, at))?;
+            bicc::read(contract, package, &file.name, opened, at, emit)
         }
+        FileFormat::Invoice(part) => invoice::read(contract, *part, file, at, emit),
         FileFormat::Json { .. } => json::read(contract, layout, file, at, emit),
         FileFormat::Ndjson => json::read_lines(contract, layout, file, at, emit),
         FileFormat::Sheet(sheets) => {

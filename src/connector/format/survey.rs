@@ -143,9 +143,10 @@ impl Survey {
         for text in cells.iter().flatten() {
             self.values += 1;
             self.unreadable += u64::from(self.reader.read(Cell::Text(text.into())).is_err());
+            let has_room = self.texts.len() < DIFFERENT;
             match self.texts.get_mut(text.trim()) {
                 Some(count) => *count += 1,
-                None if self.texts.len() < DIFFERENT => drop(self.texts.insert(text.trim().into(), 1)),
+                None if has_room => drop(self.texts.insert(text.trim().into(), 1)),
                 None => {}
             }
         }

@@ -67,6 +67,7 @@ fn as_text(table: &str, names: &[String]) -> Contract {
         entity: table.into(),
         table: Some(table.into()),
         file: None,
+        http: None,
         key: LINE_KEY.map(str::to_string).into(),
         mode: Mode::Diff,
         columns: names.iter().enumerate().map(column).collect(),

@@ -1,6 +1,7 @@
 use crate::connector::contract::{Contract, Encoding, FileFormat, Type, XmlLayout};
-use crate::connector::testing::*;
-use crate::error::Kind;
+use crate::connector::testing::{Got, contract, decimal, layout};
+use crate::connector::{SourceFile, format};
+use crate::error::{Kind, Result};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::TcpListener;
@@ -15,6 +16,21 @@ fn xml(columns: &[(&str, Type, &str)], rows: &str, join: Option<&str>) -> Contra
     let format = XmlLayout::new(rows, join.map(str::to_string), namespaces).unwrap();
     layout(&mut contract).format = FileFormat::Xml(format);
     contract
+}
+
+fn read_bytes(contract: &Contract, bytes: impl Into<Vec<u8>>) -> Result<Got> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("F.xml");
+    std::fs::write(&path, bytes.into()).unwrap();
+    let file = SourceFile { name: "F.xml".into(), tag: String::new(), sha256: String::new(), path };
+    let mut batches = Vec::new();
+    let mut emit = |batch| {
+        batches.push(batch);
+        true
+    };
+    let layout = contract.file.as_ref().unwrap();
+    let totals = format::read(contract, layout, &file, "s.e in 'F.xml'", &mut emit)?;
+    Ok(Got { batches, totals: totals.unwrap() })
 }
 
 fn workers() -> Contract {
@@ -40,7 +56,7 @@ fn refused(contract: &Contract, input: impl Into<Vec<u8>>, words: &[&str]) {
     let error = read_bytes(contract, input).unwrap_err();
     assert_eq!(error.kind(), Kind::Contract);
     let shown = format!("{error} / {}", error.advice().unwrap_or_default());
-    assert!(shown.starts_with("s.e in 'F.csv': "), "{shown}");
+    assert!(shown.starts_with("s.e in 'F.xml': "), "{shown}");
     for word in words {
         assert!(shown.contains(word), "{word}: {shown}");
     }

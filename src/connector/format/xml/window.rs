@@ -117,7 +117,7 @@ fn encoding(head: &[u8], otherwise: Encoding) -> Result<(&'static encoding_rs::E
     }
     let Some(label) = declared(head) else {
         let encoding = match otherwise {
-            Encoding::Utf8 => UTF_8,
+            Encoding::Utf8 | Encoding::Auto => UTF_8,
             Encoding::Windows1252 => WINDOWS_1252,
             Encoding::Utf16 => UTF_16LE,
         };

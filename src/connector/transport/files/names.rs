@@ -44,7 +44,7 @@ impl FileOrder {
 /// The names of an entity's files.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
-    matching: Pattern,
+    matching: Vec<Pattern>,
     order: Option<Regex>,
     /// A marker's name before and behind [`NAME`], in lowercase.
     marker: Option<(String, String)>,
@@ -52,9 +52,12 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(layout: &FileLayout) -> Result<Self> {
-        let matching = Pattern::new(&layout.matching).map_err(|error| {
-            Error::config(format!("'{}' is not a file name pattern", layout.matching)).because(error)
-        })?;
+        let pattern = |text: &String| {
+            Pattern::new(text).map_err(|error| {
+                Error::config(format!("'{text}' is not a file name pattern")).because(error)
+            })
+        };
+        let matching = layout.matching.iter().map(pattern).collect::<Result<_>>()?;
         let order = layout.order.as_ref().map(|order| {
             RegexBuilder::new(order).case_insensitive(true).build().map_err(|error| {
                 Error::config(format!("'{order}' is not a regular expression")).because(error)
@@ -81,7 +84,7 @@ impl Names {
 
     /// Whether the file holds rows.
     pub(super) fn is_data(&self, name: &str) -> bool {
-        self.matching.matches_with(name, MATCHING) && !self.is_marker(name)
+        self.matching.iter().any(|pattern| pattern.matches_with(name, MATCHING)) && !self.is_marker(name)
     }
 
     /// Whether the file says that another one is complete.

@@ -87,7 +87,7 @@ async fn a_name_may_hold_anything() {
     for name in hostile {
         write(&dir, name);
     }
-    let contract = with(|layout| layout.matching = "E_*".into());
+    let contract = with(|layout| layout.matching = vec!["E_*".into()]);
     let (found, _) = offers(&dir, &contract).await.unwrap();
     assert_eq!(found.len(), hostile.len());
     for file in found {
@@ -202,7 +202,7 @@ async fn a_file_is_complete_when_its_marker_is_there() {
         write(&dir, name);
     }
     let contract = with(|layout| {
-        (layout.matching, layout.done) = ("E_*".into(), Some("{name}.done".into()));
+        (layout.matching, layout.done) = (vec!["E_*".into()], Some("{name}.done".into()));
         layout.settle = Duration::from_secs(3600);
     });
     assert_eq!(names(&dir, &contract).await, (vec!["E_1.csv".into()], vec!["E_2.csv".into()]));

@@ -133,8 +133,8 @@ fn page(block: &ColumnarDynBuffer, columns: &Arc<[Selected]>) -> Result<Page, Br
         if texts.has_truncated_values().is_some() {
             return Err(too_long());
         }
-        for (slot, units) in slots.zip(texts.iter()) {
-            let Some(units) = units else { continue };
+        for (row, slot) in slots.enumerate() {
+            let Some(units) = texts.get(row) else { continue };
             let start = page.bytes.len();
             let is_malformed = decode(units, &mut page.bytes);
             let place = start..page.bytes.len();
