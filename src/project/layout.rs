@@ -89,15 +89,7 @@ pub(super) fn layout(
     let settle = section.duration("settle").unwrap_or(SETTLE);
     let done = section.text("done").map(|text| done(&section, &text));
     section.finish();
-    Some(FileLayout {
-        matching,
-        format: format?,
-        encoding,
-        trailer,
-        order,
-        settle,
-        done,
-    })
+    Some(FileLayout { matching, format: format?, encoding, trailer, order, settle, done })
 }
 
 fn matching(section: &mut Section<'_>) -> Vec<String> {
