@@ -108,7 +108,7 @@ fn resources<'d>(document: &'d Document, page: &'d Dictionary) -> Result<Option<
 }
 
 /// Whether a stream is an image or a form.
-pub(super) fn is_a(stream: &Stream, kind: &[u8]) -> bool {
+fn is_a(stream: &Stream, kind: &[u8]) -> bool {
     stream.dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|subtype| subtype == kind)
 }
 

@@ -1,7 +1,7 @@
 //! The images of scanned pages, in files that Tesseract opens.
 
 use super::attached::number;
-use super::guard::{MOST_STREAM_BYTES, is_a};
+use super::guard::MOST_STREAM_BYTES;
 use crate::connector::format::invoice::ocr;
 use lopdf::{Document, Object, Stream};
 
@@ -38,7 +38,6 @@ pub(super) fn of_pages(document: &Document) -> Result<Vec<Image>, String> {
 
 /// The bytes of an image as a file of its own.
 fn file(stream: &Stream) -> Result<Vec<u8>, String> {
-    debug_assert!(is_a(stream, b"Image"));
     let filters = stream.filters().unwrap_or_default();
     match filters.as_slice() {
         // JPEG and JPEG 2000 are files as they are.
