@@ -77,11 +77,15 @@ pub(super) fn read(images: &[Image<'_>]) -> Result<Reading, String> {
         words.extend(tesseract.words(image)?);
     }
     let document = located(words, Syntax::Scan)?;
-    let reader = format!("{PROGRAM} {} ({})", tesseract.version, tesseract.languages.join("+"));
-    Ok(Reading { document, reader, pages: Some(images.len()) })
+    Ok(Reading { document, reader: tesseract.name(), pages: Some(images.len()) })
 }
 
 impl Tesseract {
+    /// Such as `tesseract 5.3.0 (eng)`.
+    pub(super) fn name(&self) -> String {
+        format!("{PROGRAM} {} ({})", self.version, self.languages.join("+"))
+    }
+
     fn words(&self, image: &Image<'_>) -> Result<Vec<Word>, String> {
         let failed = |error: std::io::Error| format!("{PROGRAM} could not be run: {error}");
         // A file of its own: Tesseract reads some formats only from files that it can seek in.

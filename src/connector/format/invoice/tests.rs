@@ -279,6 +279,34 @@ fn what_cannot_be_read_says_why() {
 }
 
 #[test]
+fn damaged_documents_are_read_or_refused() {
+    let folder = Path::new("connectors/invoice_documents/fixtures");
+    let mut state = 7u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for (name, times) in
+        [("marsh_lane_fencing.xml", 300), ("brook_signs.pdf", 100), ("ouse_valley_credit_note.pdf", 50)]
+    {
+        let whole = bytes(&folder.join(name));
+        for _ in 0..times {
+            let mut damaged = whole.clone();
+            for _ in 0..=random(8) {
+                let at = random(damaged.len());
+                match random(4) {
+                    0 => damaged.truncate(at.max(1)),
+                    1 => drop(damaged.splice(at..at, [b'<', b'/'])),
+                    _ => damaged[at] = random(256) as u8,
+                }
+            }
+            let kept = Kept::of(&damaged);
+            assert!(kept.reading.is_ok() || kept.verdicts.is_empty());
+        }
+    }
+}
+
+#[test]
 fn the_account_is_never_kept_whole() {
     let kept = Kept::of(fencing().as_bytes());
     let document = &kept.reading.as_ref().unwrap().document;
