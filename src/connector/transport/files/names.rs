@@ -53,9 +53,8 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(layout: &FileLayout) -> Result<Self> {
         let pattern = |text: &String| {
-            Pattern::new(text).map_err(|error| {
-                Error::config(format!("'{text}' is not a file name pattern")).because(error)
-            })
+            Pattern::new(text)
+                .map_err(|error| Error::config(format!("'{text}' is not a file name pattern")).because(error))
         };
         let matching = layout.matching.iter().map(pattern).collect::<Result<_>>()?;
         let order = layout.order.as_ref().map(|order| {
