@@ -71,6 +71,12 @@ impl Names {
         Ok(Self { matching, order: order.transpose()?, marker })
     }
 
+    /// All names of files, without those of hidden ones.
+    pub(super) fn all() -> Result<Self> {
+        let matching = Pattern::new("*").map_err(|error| Error::internal("a pattern").because(error))?;
+        Ok(Self { matching: vec![matching], order: None, marker: None })
+    }
+
     /// Whether the file holds rows or is a marker.
     pub(super) fn wants(&self, name: &str) -> bool {
         self.is_data(name) || self.is_marker(name)
