@@ -74,7 +74,7 @@ impl Names {
     /// All names of files, without those of hidden ones.
     pub(super) fn all() -> Result<Self> {
         let matching = Pattern::new("*").map_err(|error| Error::internal("a pattern").because(error))?;
-        Ok(Self { matching, order: None, marker: None })
+        Ok(Self { matching: vec![matching], order: None, marker: None })
     }
 
     /// Whether the file holds rows or is a marker.
