@@ -22,7 +22,7 @@ fn with(change: impl FnOnce(&mut FileLayout)) -> Contract {
 pub(super) async fn offers(source: &Source, contract: &Contract) -> Result<(Vec<Listed>, Vec<String>)> {
     match connector::open(source).await?.offers(contract).await? {
         Offer::Files { ready, arriving } => Ok((ready, arriving)),
-        Offer::Table => panic!("a folder is no table"),
+        _ => panic!("a folder offers files"),
     }
 }
 
