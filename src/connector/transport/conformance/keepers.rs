@@ -138,9 +138,8 @@ pub(super) async fn openssh() -> Option<SftpServer> {
     Some(SftpServer { running, user: user.name().to_str().unwrap().into(), access })
 }
 
-/// A private ProFTPD, entered with [`PASSWORD`] by a user that only it knows; `methods` are the ways
-/// in which it asks. `None`: not installed.
-pub(super) async fn proftpd(methods: &str) -> Option<SftpServer> {
+/// A private ProFTPD, entered with [`PASSWORD`] by a user that only it knows; `None`: not installed.
+pub(super) async fn proftpd() -> Option<SftpServer> {
     let (proftpd, openssl) = (program("proftpd")?, program("openssl")?);
     let modules = glob::glob("/usr/lib/proftpd/mod_sftp.so").unwrap().next()?.unwrap();
     let (folder, port) = prepared();
@@ -148,15 +147,17 @@ pub(super) async fn proftpd(methods: &str) -> Option<SftpServer> {
     let hash = Command::new(openssl).args(["passwd", "-5", PASSWORD]).output().unwrap().stdout;
     let (hash, owner) = (String::from_utf8(hash).unwrap(), path.metadata().unwrap());
     let (uid, gid, shown) = (owner.uid(), owner.gid(), path.display());
+    let (user, group) = (uzers::get_user_by_uid(uid).unwrap(), uzers::get_group_by_gid(gid).unwrap());
+    let (user, group) = (user.name().display(), group.name().display());
     write(&path.join("users"), format!("reader:{}:{uid}:{gid}::{shown}:/bin/false\n", hash.trim()));
     write(&path.join("password"), PASSWORD);
     let settings = format!(
         "ModulePath {}\nLoadModule mod_tls.c\nLoadModule mod_sftp.c\nServerType standalone\n\
-         ServerName tests\nDefaultAddress 127.0.0.1\nUseIPv6 off\nPort {port}\nUser #{uid}\nGroup #{gid}\n\
+         ServerName tests\nDefaultAddress 127.0.0.1\nUseIPv6 off\nPort {port}\nUser {user}\nGroup {group}\n\
          AuthOrder mod_auth_file.c\nAuthUserFile {shown}/users\nRequireValidShell off\nWtmpLog off\n\
          ScoreboardFile none\nPidFile {shown}/pid\nSystemLog {shown}/system.log\nTransferLog none\n\
          DelayEngine off\nUseReverseDNS off\nSFTPEngine on\nSFTPHostKey {shown}/host\n\
-         SFTPAuthMethods {methods}\nMaxLoginAttempts 10\n",
+         SFTPAuthMethods password\nMaxLoginAttempts 10\n",
         modules.parent().unwrap().display()
     );
     std::fs::write(path.join("proftpd.conf"), settings).unwrap();

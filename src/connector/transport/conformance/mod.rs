@@ -123,7 +123,7 @@ async fn openssh_server() {
 
 #[tokio::test]
 async fn proftpd_server() {
-    match keepers::proftpd("password").await {
+    match keepers::proftpd().await {
         Some(server) => check(&Bench::Sftp(server), [ALL, FILES].concat()).await,
         None => eprintln!("skipped: ProFTPD is not installed"),
     }
@@ -131,11 +131,9 @@ async fn proftpd_server() {
 
 #[tokio::test]
 async fn passwords_of_sftp_servers() {
-    for methods in ["password", "keyboard-interactive", "publickey password"] {
-        match keepers::proftpd(methods).await {
-            Some(server) => sftp::passwords_let_in(server).await,
-            None => eprintln!("skipped: ProFTPD is not installed"),
-        }
+    match keepers::proftpd().await {
+        Some(server) => sftp::passwords_let_in(server).await,
+        None => eprintln!("skipped: ProFTPD is not installed"),
     }
 }
 

@@ -264,7 +264,7 @@ async fn a_silent_server_is_given_up_on(bench: &Bench) {
     }
 }
 
-/// A server that is entered with a password, which it asks for in one way or another.
+/// A server that is entered with a password.
 pub(super) async fn passwords_let_in(entered: SftpServer) {
     let bench = Bench::Sftp(entered);
     let (server, mut source) = (server(&bench), bench.source());
