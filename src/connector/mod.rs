@@ -122,6 +122,25 @@ pub struct Totals {
     pub high: Option<String>,
     /// What somebody should know, though it broke nothing.
     pub findings: Vec<Finding>,
+    /// The keys of all rows at the source, where changes come with them: known rows that are not
+    /// among them are gone.
+    pub alive: Option<Keys>,
+}
+
+/// The hashes of keys, as `_key_hash` has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys(Arc<Vec<u128>>);
+
+impl Keys {
+    pub(crate) fn new(mut keys: Vec<u128>) -> Self {
+        keys.sort_unstable();
+        Self(Arc::new(keys))
+    }
+
+    /// Whether a row has this key.
+    pub fn contains(&self, key: u128) -> bool {
+        self.0.binary_search(&key).is_ok()
+    }
 }
 
 /// The sum of one numeric column, as decimal text.
@@ -273,6 +292,12 @@ pub fn file_order(contract: &Contract, name: &str) -> Result<FileOrder> {
 /// The names of what a contract may take from a part of an invoice document.
 pub fn invoice_names(part: InvoicePart) -> Vec<&'static str> {
     format::invoice_names(part)
+}
+
+/// What reads scanned pages on this machine, such as `tesseract 5.3.0 (eng)`; `Err` says in words
+/// why nothing does.
+pub fn page_reader() -> Result<String, String> {
+    format::page_reader()
 }
 
 /// What the row hashes of `contract` are made of.

@@ -188,10 +188,12 @@ impl<'a> Differ<'a> {
     /// Decides about the known rows that did not come again.
     fn end_of_rows(&mut self) {
         self.feed = Feed::Closing;
-        let withhold = self.arrived.unreadable_keys > 0;
+        let alive = self.outcome.totals.alive.as_ref();
+        // A list of all keys says of every row whether it is there.
+        let withhold = self.arrived.unreadable_keys > 0 && alive.is_none();
         for (key, row) in self.known.drain() {
             let stays = match self.covers {
-                Covers::Since(_) => true,
+                Covers::Since(_) => row.is_bad() || alive.is_none_or(|alive| alive.contains(key)),
                 Covers::Whole | Covers::File(_) => !row.is_own() || self.arrived.claimed.contains(&key),
             };
             match (row.is_bad(), stays) {

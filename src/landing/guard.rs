@@ -44,10 +44,11 @@ fn size(task: &Task<'_>, outcome: &Outcome) -> Result<()> {
     const ACCEPT: &str = "if that is right, pull once with --accept-drop; the last good data is kept";
     let contract = task.contract;
     let received = outcome.totals.received_rows;
-    if task.accept_drop || matches!(task.covers, Covers::Since(_)) {
+    let is_part = matches!(task.covers, Covers::Since(_));
+    if task.accept_drop || (is_part && outcome.totals.alive.is_none()) {
         return Ok(());
     }
-    if received < contract.min_rows {
+    if received < contract.min_rows && !is_part {
         let message = format!(
             "the source has {received} rows, fewer than min_rows = {} of its contract",
             contract.min_rows
@@ -55,7 +56,7 @@ fn size(task: &Task<'_>, outcome: &Outcome) -> Result<()> {
         return Err(Error::contract(message).hint(ACCEPT));
     }
     let share = outcome.deleted as f64 / (outcome.open_before.max(1)) as f64;
-    let emptied = received == 0 && outcome.open_before > 0 && contract.max_drop < 1.0;
+    let emptied = received == 0 && !is_part && outcome.open_before > 0 && contract.max_drop < 1.0;
     if !emptied && (outcome.open_before < GUARDED_FROM || share <= contract.max_drop) {
         return Ok(());
     }

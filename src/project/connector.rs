@@ -6,7 +6,7 @@ use super::reader::{self, SLUG, Section, Text, is_slug};
 use super::recast::Lists;
 use super::{column, drift, formats, http, layout, mode};
 use crate::connector::contract::{
-    Column, Contract, FileFormat, LINE_KEY, Mode, Origin, Place, Policy, Type, XmlLayout,
+    Column, Contract, FileFormat, FileLayout, LINE_KEY, Mode, Origin, Place, Policy, Type, XmlLayout,
 };
 use crate::error::known;
 
@@ -51,6 +51,14 @@ fn contract(system: &str, entity: &Text<'_>, mut section: Section<'_>, lists: &L
     let file = file.and_then(|file| layout::layout(file, format, &columns));
     let http = section.section("http");
     let mode = mode::check(&mut section, &columns, table.is_some());
+    if let Some(FileLayout { format: FileFormat::Bicc(_), .. }) = &file
+        && !matches!(mode, Mode::Cursor(_))
+    {
+        section.wrong(
+            format!("entity \"{}\" is read from packages of changes", entity.value),
+            "give it mode = \"cursor\": rows that a package does not bring stay, unless its keys say that they are gone",
+        );
+    }
     let (skip, drift) = (drift::skip(&mut section, &columns), drift::drift(&mut section));
     let (key, totals) = (key(entity.value, &mut section, &columns, &mode), totals(&mut section, &columns));
     if drift.new == Some(Policy::Evolve) {

@@ -2,7 +2,7 @@
 
 use super::reader::{Section, Text, Value};
 use crate::connector;
-use crate::connector::contract::{Column, FileFormat, Header, InvoicePart, SheetLayout, XmlLayout};
+use crate::connector::contract::{BiccLayout, Column, FileFormat, Header, InvoicePart, SheetLayout, XmlLayout};
 use crate::error::known;
 use std::collections::BTreeMap;
 
@@ -20,9 +20,10 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         "json" => Some(json(section)),
         "ndjson" => Some(FileFormat::Ndjson),
         "sheet" => Some(FileFormat::Sheet(sheet(section))),
+        "bicc" => bicc(section).map(FileFormat::Bicc),
         "invoice" => part(section).map(FileFormat::Invoice),
         other => {
-            let hint = known("formats", other, ["csv", "fixed", "invoice", "json", "ndjson", "sheet", "xml"]);
+            let hint = known("formats", other, ["bicc", "csv", "fixed", "invoice", "json", "ndjson", "sheet", "xml"]);
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }
@@ -165,4 +166,10 @@ pub(super) fn glob_checked(section: &Section<'_>, text: &Text<'_>, pattern: &str
     if let Err(error) = glob::Pattern::new(pattern) {
         section.problem(text.span.clone(), format!("\"{pattern}\" is not a pattern: {}", error.msg), ());
     }
+}
+
+fn bicc(section: &mut Section<'_>) -> Option<BiccLayout> {
+    let pvo = section.required("pvo", "\"file_*invoiceheaderextractpvo-batch*\"")?;
+    glob_checked(section, &pvo, pvo.value);
+    Some(BiccLayout { pvo: pvo.value.into() })
 }

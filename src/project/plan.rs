@@ -18,6 +18,7 @@ use futures::executor::block_on;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use tokio::task::unconstrained;
 
 /// A session that knows tables by their columns only.
 pub(super) struct Planner {
@@ -67,12 +68,13 @@ impl Planner {
     /// Plans a query to the point where it could run.
     pub(super) fn plan(&self, sql: &str) -> Result<Planned, DataFusionError> {
         let state = self.session.state();
-        // Nothing here waits: the tables are in memory.
-        let plan = block_on(state.create_logical_plan(sql))?;
+        // Nothing here waits: the tables are in memory. Nothing gives way to the runtime either, which
+        // would take its budget for used up after some hundred statements and wake us for ever.
+        let plan = block_on(unconstrained(state.create_logical_plan(sql)))?;
         let lineage = lineage::trace(&plan)?;
         let plan = state.optimize(&plan)?;
         // Some queries have a logical plan that nothing can run.
-        block_on(state.query_planner().create_physical_plan(&plan, &state))?;
+        block_on(unconstrained(state.query_planner().create_physical_plan(&plan, &state)))?;
         Ok(Planned { schema: Arc::new(plan.schema().as_arrow().clone()), lineage, uses: uses(&plan)? })
     }
 
@@ -134,4 +136,22 @@ fn place(sql: &str, span: Span) -> Range<usize> {
     let start = word_at(sql, span.start.line as usize, span.start.column as usize).start;
     let end = word_at(sql, span.end.line as usize, span.end.column as usize).start;
     start..end.max(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task of the runtime has a budget that only giving way fills again.
+    #[tokio::test]
+    async fn one_task_plans_any_number_of_statements() {
+        let planner = Planner::new().unwrap();
+        planner
+            .provide("conformed.a", Arc::new(Schema::new(vec![Field::new("b", DataType::Int64, true)])))
+            .unwrap();
+        let sql = "select b from conformed.a union all select b + 1 from conformed.a";
+        for _ in 0..300 {
+            assert_eq!(planner.plan(sql).unwrap().schema.fields().len(), 1);
+        }
+    }
 }

@@ -32,6 +32,7 @@ mod interference;
 mod invoice;
 mod load;
 mod new;
+mod packages;
 mod path;
 mod pull;
 mod pulled;

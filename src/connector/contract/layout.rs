@@ -55,6 +55,8 @@ pub enum FileFormat {
     Sheet(SheetLayout),
     /// A part of invoice documents (`format = "invoice"`).
     Invoice(InvoicePart),
+    /// A package of changes and keys (`format = "bicc"`); its manifest is the file that is listed.
+    Bicc(BiccLayout),
 }
 
 /// Which members are read of a file that is an archive.
@@ -86,6 +88,13 @@ pub struct SheetLayout {
     pub sheets: Vec<String>,
     /// The number of rows of a header, at least 1.
     pub header_rows: usize,
+}
+
+/// Which files of a package hold the rows of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BiccLayout {
+    /// A glob over the names of its zips, without case.
+    pub pvo: String,
 }
 
 impl SheetLayout {

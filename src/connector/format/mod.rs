@@ -4,6 +4,7 @@
 //! columns, each block on its own; the caller settles them in the order of the file. So memory is
 //! bounded by a few blocks, whatever the size of the file.
 
+pub(in crate::connector) mod bicc;
 mod blocks;
 mod decode;
 mod delimited;
@@ -29,7 +30,7 @@ use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
 use header::Places;
-pub(crate) use invoice::names as invoice_names;
+pub(crate) use invoice::{names as invoice_names, page_reader};
 use memchr::{memchr2, memchr2_iter};
 use pages::Pages;
 use std::thread::available_parallelism;
@@ -73,6 +74,10 @@ fn read_once(
     match &layout.format {
         FileFormat::Delimited { .. } | FileFormat::Fixed => {
             read_blocks(contract, layout, file, at, BLOCK_BYTES, emit)
+        }
+        FileFormat::Bicc(package) => {
+            let opened = unpack::one(layout, &file.path).map_err(|error| within(error, at))?;
+            bicc::read(contract, package, &file.name, opened, at, emit)
         }
         FileFormat::Invoice(part) => invoice::read(contract, *part, file, at, emit),
         FileFormat::Json { .. } => json::read(contract, layout, file, at, emit),

@@ -7,6 +7,8 @@
 mod cell;
 mod guard;
 mod heading;
+#[cfg(test)]
+mod tests;
 mod workbook;
 
 use crate::connector::Totals;

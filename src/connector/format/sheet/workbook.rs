@@ -28,6 +28,9 @@ pub(super) type Take<'a> = &'a mut dyn FnMut(i64, &[Item<'_>]) -> Result<bool>;
 /// Opens a workbook, whatever its file is called.
 pub(super) fn open(mut file: File) -> Result<Workbook> {
     let kind = kind::of(&mut file)?;
+    if kind == Kind::Compound {
+        guard::size(&file)?;
+    }
     let mut rewound = || {
         file.rewind().map_err(unreadable)?;
         file.try_clone().map(BufReader::new).map_err(unreadable)
@@ -46,7 +49,6 @@ pub(super) fn open(mut file: File) -> Result<Workbook> {
             if let Err(XlsxError::Password) = Xlsx::new(rewound()?) {
                 return Err(encrypted());
             }
-            guard::size(&file)?;
             Xls::new(rewound()?).map(|book| Workbook::Xls(Box::new(book))).map_err(of_xls)
         }
         Kind::Xlsb => Err(refused("a binary workbook (.xlsb)")),

@@ -4,8 +4,7 @@ use super::{Part, copied};
 use crate::connector::contract::Member;
 use crate::error::{Error, Result};
 use glob::{MatchOptions, Pattern};
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{Read, Seek};
 use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
@@ -46,9 +45,14 @@ pub(in crate::connector::format) fn member<R: Read + Seek>(
     archive.by_index(index).map_err(broken)
 }
 
+/// All members of an archive.
+pub(in crate::connector::format) fn every_member(packed: impl Read + Seek) -> Result<Vec<Part>> {
+    members(&Member::All("*".into()), packed)
+}
+
 /// The wanted members of an archive.
-pub(super) fn members(wanted: &Member, file: File) -> Result<Vec<Part>> {
-    let mut archive = opened(BufReader::new(file))?;
+pub(super) fn members(wanted: &Member, packed: impl Read + Seek) -> Result<Vec<Part>> {
+    let mut archive = opened(packed)?;
     let mut found = Vec::new();
     let mut passed_over = Vec::new();
     let pattern = wanted.pattern().map(|text| {

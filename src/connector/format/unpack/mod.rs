@@ -10,7 +10,7 @@ mod meter;
 #[cfg(test)]
 mod tests;
 
-pub(super) use archive::{member, opened};
+pub(super) use archive::{every_member, member, opened};
 pub(super) use meter::Meter;
 
 use crate::connector::contract::{FileFormat, FileLayout};
@@ -52,7 +52,7 @@ pub(super) fn open(layout: &FileLayout, path: &Path) -> Result<Vec<Part>> {
             Ok(vec![part])
         }
         Kind::Zip => {
-            let mut parts = archive::members(&layout.member, file)?;
+            let mut parts = archive::members(&layout.member, BufReader::new(file))?;
             for part in &mut parts {
                 let member = part.member.clone().unwrap_or_default();
                 refuse_nested(part, is_book).map_err(|error| error.at(format!("member '{member}'")))?;

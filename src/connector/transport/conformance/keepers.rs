@@ -330,7 +330,8 @@ pub(super) async fn s3() -> Option<Store> {
         .with_allow_http(true);
     let client: Arc<dyn ObjectStore> = Arc::new(client.build().unwrap());
     // In this server a bucket is a folder, and any object makes it.
-    first(&running, || client.put(&ObjectPath::from("elsewhere"), "yes".into())).await;
+    let elsewhere = ObjectPath::from("elsewhere");
+    first(&running, || client.put(&elsewhere, "yes".into())).await;
     let options = options(&[
         ("endpoint", &endpoint),
         ("region", "us-east-1"),

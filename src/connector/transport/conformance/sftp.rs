@@ -265,8 +265,8 @@ async fn a_silent_server_is_given_up_on(bench: &Bench) {
 }
 
 /// A server that is entered with a password, which it asks for in one way or another.
-pub(super) async fn passwords_let_in(server: SftpServer) {
-    let bench = Bench::Sftp(server);
+pub(super) async fn passwords_let_in(entered: SftpServer) {
+    let bench = Bench::Sftp(entered);
     let (server, mut source) = (server(&bench), bench.source());
     bench.put("E_1.csv", "ID\n1\n").await;
     let (found, _) = offers(&source, &id()).await.unwrap();

@@ -6,6 +6,7 @@
 
 mod folder;
 mod names;
+mod package;
 mod settle;
 mod sftp;
 mod store;
@@ -14,7 +15,7 @@ mod tests;
 
 pub use names::FileOrder;
 
-use crate::connector::contract::{Contract, FileLayout};
+use crate::connector::contract::{Contract, FileFormat, FileLayout};
 use crate::connector::format;
 use crate::connector::transport::{place, start};
 use crate::connector::{Bytes, Extract, Item, Listed, Offer, SourceFile};
@@ -37,7 +38,7 @@ use url::Url;
 const CHUNK: usize = 1 << 20;
 
 /// A folder, opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::connector) struct Session {
     source: Source,
     keeper: Keeper,
@@ -111,7 +112,16 @@ impl Session {
     /// The bytes of a file that nobody wrote to in the meantime.
     pub(super) async fn fetch(&mut self, contract: &Contract, file: &Listed) -> Result<Bytes> {
         let at = format!("{} in '{}'", place(&self.source, contract), file.name);
-        let opened = self.in_time(self.keeper.read(file)).await.map_err(|error| error.at(&at))?;
+        let bytes = match &layout_of(&self.source, contract)?.format {
+            FileFormat::Bicc(layout) => package::fetch(self, &layout.pvo, file).await,
+            _ => self.bytes(file).await,
+        };
+        Ok(bytes.map_err(|error| error.at(&at))?.map_err(move |error| error.at(&at)).boxed())
+    }
+
+    /// The bytes of a file as it was listed.
+    async fn bytes(&self, file: &Listed) -> Result<Bytes> {
+        let opened = self.in_time(self.keeper.read(file)).await?;
         let reading = Reading {
             bytes: opened,
             received: 0,
@@ -120,7 +130,7 @@ impl Session {
             file: file.clone(),
             keeper: self.keeper.clone(),
         };
-        Ok(stream::try_unfold(reading, Reading::next).map_err(move |error| error.at(&at)).boxed())
+        Ok(stream::try_unfold(reading, Reading::next).boxed())
     }
 
     /// What `asked` answers, unless the source says nothing for too long.
