@@ -6,7 +6,7 @@ use crate::connector::format::header::Places;
 use crate::connector::format::pages::Pages;
 use crate::connector::format::{ends_line, line_end, line_ends};
 use crate::connector::value::{Cell, Code, readable};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use csv_core::ReadRecordResult;
 use memchr::{memchr, memchr2};
 use std::ops::Range;
@@ -44,9 +44,6 @@ pub(super) enum Next {
     /// The line in which a quote opens that is not closed: nobody knows its cells.
     Stray(Range<usize>),
 }
-
-/// How many lines of a block may have a quote that is open to its end: each is looked for anew.
-const STRAYS: usize = 100;
 
 /// A new parser of the same kind: a clone of the crate's own one loses its tables.
 impl Clone for Parser {
@@ -165,7 +162,7 @@ impl Reader {
         let Block { bytes, mut line } = block;
         let bytes = pages.open(bytes);
         self.parser.open(&bytes);
-        let (mut at, mut counted, mut strays) = (0, 0, 0);
+        let (mut at, mut counted) = (0, 0);
         while at < bytes.len() {
             let (used, next) = self.parser.next(&bytes[at..]);
             let (Next::Record(found) | Next::Stray(found)) = &next else { break };
@@ -175,10 +172,6 @@ impl Reader {
             counted = record.start;
             match next {
                 Next::Stray(_) => {
-                    strays += 1;
-                    if strays > STRAYS {
-                        return Err(too_many_strays(line));
-                    }
                     let message = "a quote opens a cell and does not close it";
                     pages.push_ragged(line, record, Code::UnclosedQuote, message)?;
                 }
@@ -252,11 +245,6 @@ fn parser(delimiter: u8, quote: u8) -> csv_core::Reader {
 
 fn is_blank(block: &[u8]) -> bool {
     block.iter().all(|byte| ends_line(*byte))
-}
-
-fn too_many_strays(line: i64) -> Error {
-    Error::contract(format!("more than {STRAYS} quotes are not closed, the last one in line {line}"))
-        .hint("the cells may begin with quotes that mean nothing: name another `quote` in the contract")
 }
 
 fn decoded(bytes: &[u8]) -> Cell<'_> {
