@@ -1,7 +1,7 @@
 //! What is special about object stores: keys, places, and certificates.
 
+use super::buckets::{self, Store};
 use super::files::{id, offers};
-use super::keepers::{self, Store};
 use crate::connector::transport::conformance::{Bench, Case};
 use crate::error::{Error, Kind};
 use crate::project::{Address, Setting, Source};
@@ -90,7 +90,7 @@ async fn certificates_of_stores_must_be_valid() {
     std::fs::write(&ca, authority.pem()).unwrap();
     for (year, is_valid) in [(2099, true), (2021, false)] {
         let (pem, key) = certificate(&authority, year);
-        let Some(store) = keepers::azure(Some((&pem, &key, &ca))).await else { return };
+        let Some(store) = buckets::azure(Some((&pem, &key, &ca))).await else { return };
         let mut source = store.source();
         put_one(&store).await;
         let told = "beds_s.e: the store shows a certificate that is not valid";
