@@ -49,8 +49,8 @@ struct Asked {
     offset: Option<usize>,
 }
 
-/// The environment variable with the password of the interfaces.
-pub const SECRET: &str = "MUSTER_DEMO_REST_KEY";
+/// The file with the password of the interfaces, in the folder of the estate.
+pub const KEY_FILE: &str = ".rest-key";
 
 /// Answers for the systems of the estate in `dir` until `listener`'s task is dropped. `secret` is
 /// the password of their only user, `reader`, and their key.
