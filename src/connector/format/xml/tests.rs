@@ -140,7 +140,7 @@ fn what_is_not_well_formed_is_refused_with_its_place() {
     let contract = workers();
     let good = "<Extract>\n<Worker id='1'/>\n";
     for (rest, words) in [
-        ("<Worker id='2'>\n<Name>Miller</Fte>", vec!["line 4 (byte 57), in row 2", "not well-formed"]),
+        ("<Worker id='2'>\n<Name>Miller</Fte>", vec!["line 4 (byte 55), in row 2", "not well-formed"]),
         ("<Worker id='2'><Name>Miller", vec!["in row 2", "ends within 3 open elements", "cut"]),
         ("<Worker id='Miller", vec!["line 3 (byte 27), after row 1", "closing quote"]),
         ("<Worker Miller=2/>", vec!["not well-formed", "attribute"]),
@@ -223,7 +223,8 @@ fn depth_attributes_texts_and_rows_have_limits() {
     refused(&contract, many(1_000), &["more than 1000 attributes", "in row 1"]);
     let text = |mib: usize| format!("<Name><First>{}</First></Name>", "x".repeat(mib << 20));
     refused(&contract, format!("<Extract><Worker>{}</Worker></Extract>", text(17)), &["longer than 16 MiB"]);
-    let row = format!("<Extract><Worker><Other>{}</Other></Worker></Extract>", "<a/>".repeat(17 << 20));
+    let filler = format!("<a>{}</a>", "x".repeat(1 << 20));
+    let row = format!("<Extract><Worker><Other>{}</Other></Worker></Extract>", filler.repeat(65));
     refused(&contract, row, &["longer than 64 MiB", "in row 1", "row path"]);
     let comment = format!("<Extract><!--{}--></Extract>", "x".repeat(65 << 20));
     refused(&contract, comment, &["longer than 64 MiB"]);

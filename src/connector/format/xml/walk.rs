@@ -115,10 +115,8 @@ impl<'a> Walk<'a> {
                 Ok(Step::End) => return Ok(self.chunk.is_empty() || self.hand_on()),
                 Err(error) => {
                     let at = reader.error_position().max(before);
-                    return Err(reader
-                        .get_mut()
-                        .fault()
-                        .unwrap_or_else(|| self.placed(error, at, reader.get_ref())));
+                    let error = reader.get_mut().fault().unwrap_or(error);
+                    return Err(self.placed(error, at, reader.get_ref()));
                 }
             }
         }
