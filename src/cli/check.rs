@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a command of the command line")]
 
 use crate::connector;
+use crate::connector::contract::FileFormat;
 use crate::error::{Error, Result, known};
 use crate::project::{self, Project, count};
 use std::io::IsTerminal;
@@ -22,6 +23,9 @@ pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
     match project::load(project) {
         Ok(project) => {
             println!("{}", summary(&project));
+            if let Some(scans) = scans(&project) {
+                println!("{scans}");
+            }
             match &args.source {
                 Some(source) => compared(&project, source).await,
                 None => Ok(true),
@@ -61,6 +65,19 @@ async fn compared(project: &Project, name: &str) -> Result<bool> {
         0 => Ok(true),
         wrong => Err(Error::config(format!("{} from the contracts", count(wrong, "difference"))).at(name)),
     }
+}
+
+/// Whether this machine reads the scanned pages that a source may hold.
+fn scans(project: &Project) -> Option<String> {
+    let used = project.sources.values().filter_map(|source| project.systems.get(&source.system));
+    let mut layouts =
+        used.flat_map(|system| system.entities.values()).filter_map(|entity| entity.file.as_ref());
+    layouts.any(|layout| matches!(layout.format, FileFormat::Invoice(_))).then(
+        || match connector::page_reader() {
+            Ok(reader) => format!("scanned pages are read by {reader}"),
+            Err(reason) => format!("scanned pages are not read: {reason}"),
+        },
+    )
 }
 
 fn summary(project: &Project) -> String {

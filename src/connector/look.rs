@@ -2,10 +2,10 @@
 
 use crate::connector::contract::{Contract, Drift, Policy};
 use crate::connector::names::{self, Named};
-use crate::connector::{Extract, Matter, Offer, Session, SourceFile, Span, read_file};
+use crate::connector::{Bytes, Extract, Matter, Offer, Session, SourceFile, Span, read_file};
 use crate::error::{Error, Kind, Result};
 use crate::project::Source;
-use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::array::AsArray;
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::collections::BTreeMap;
@@ -49,20 +49,24 @@ pub async fn look(session: &mut Session, source: &Source, contract: &Contract) -
                 return Ok(found);
             };
             found.notes.push(format!("{} of {} files looked at: {}", 1, ready.len(), newest.name));
-            let mut kept = tempfile::NamedTempFile::new().map_err(unusable)?;
-            let mut bytes = session.fetch(contract, newest).await?;
-            while let Some(chunk) = bytes.try_next().await? {
-                kept.write_all(&chunk).map_err(unusable)?;
-            }
-            kept.flush().map_err(unusable)?;
-            let file = SourceFile {
-                name: newest.name.clone(),
-                tag: newest.tag.clone(),
-                sha256: String::new(),
-                path: kept.path().to_path_buf(),
-            };
+            let kept = kept(session.fetch(contract, newest).await?).await?;
+            let (name, tag) = (newest.name.clone(), newest.tag.clone());
+            let file = SourceFile { name, tag, sha256: String::new(), path: kept.path().to_path_buf() };
             read_file(source, &lenient, &file).map(|extract| (extract, Some(kept)))
         }
+        Ok(Offer::Answer) if contract.is_queue() => {
+            found.notes.push("a queue is not looked at: looking empties it".into());
+            return Ok(found);
+        }
+        Ok(Offer::Answer) => match session.ask(contract, &Span::Whole).await {
+            Ok(bytes) => {
+                let kept = kept(bytes).await?;
+                let (name, tag) = (format!("{}.json", contract.entity), String::new());
+                let file = SourceFile { name, tag, sha256: String::new(), path: kept.path().to_path_buf() };
+                read_file(source, &lenient, &file).map(|extract| (extract, Some(kept)))
+            }
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     match extract {
@@ -70,6 +74,16 @@ pub async fn look(session: &mut Session, source: &Source, contract: &Contract) -
         Err(error) => judged(error, &mut found)?,
     }
     Ok(found)
+}
+
+/// What arrives, in a file that is gone when nobody reads it any more.
+async fn kept(mut bytes: Bytes) -> Result<tempfile::NamedTempFile> {
+    let mut kept = tempfile::NamedTempFile::new().map_err(unusable)?;
+    while let Some(chunk) = bytes.try_next().await? {
+        kept.write_all(&chunk).map_err(unusable)?;
+    }
+    kept.flush().map_err(unusable)?;
+    Ok(kept)
 }
 
 /// Reads a file to its end, or a table as far as its first rows, and tells what is not as the

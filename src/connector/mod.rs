@@ -294,6 +294,12 @@ pub fn invoice_names(part: InvoicePart) -> Vec<&'static str> {
     format::invoice_names(part)
 }
 
+/// What reads scanned pages on this machine, such as `tesseract 5.3.0 (eng)`; `Err` says in words
+/// why nothing does.
+pub fn page_reader() -> Result<String, String> {
+    format::page_reader()
+}
+
 /// What the row hashes of `contract` are made of.
 pub fn recipe(contract: &Contract) -> String {
     hash::recipe(contract)

@@ -86,7 +86,14 @@ pub(crate) fn read_in_blocks(contract: &Contract, bytes: impl Into<Vec<u8>>, blo
         true
     };
     let layout = contract.file.as_ref().unwrap();
-    let totals = format::read_blocks(contract, layout, &file, "s.e in 'F.csv'", block, &mut emit)?;
+    let at = "s.e in 'F.csv'";
+    let totals = match layout.format {
+        FileFormat::Delimited { .. } | FileFormat::Fixed => {
+            format::read_blocks(contract, layout, &file, at, block, &mut emit)
+        }
+        _ => format::read(contract, layout, &file, at, &mut emit),
+    };
+    let totals = totals?;
     Ok(Got { batches, totals: totals.unwrap() })
 }
 
@@ -144,7 +151,8 @@ pub(crate) fn request() -> Request {
         parent: None,
         queue: None,
         layout: FileLayout {
-            matching: String::new(),
+            matching: Vec::new(),
+            member: Member::Only,
             format: FileFormat::Json { rows: Some("$.items[*]".into()), count: None },
             encoding: Encoding::Utf8,
             trailer: None,

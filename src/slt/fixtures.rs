@@ -32,7 +32,9 @@ pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRe
     let schema = Arc::new(raw_columns(&contract));
     let mut ready = offered(&source, &contract).await?;
     // Documents that several entities read have the names that their own patterns match.
-    if ready.is_empty() && let (Some(layout), Some(own)) = (&mut contract.file, matching) {
+    if ready.is_empty()
+        && let (Some(layout), Some(own)) = (&mut contract.file, matching)
+    {
         layout.matching = own;
         ready = offered(&source, &contract).await?;
     }

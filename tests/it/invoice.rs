@@ -48,7 +48,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 async fn pulled(folder: &TempDir) -> Hub {
     let project = project::load_with(folder.path(), &project::builtin());
-    let hub = Hub::open(project.unwrap_or_else(|p| panic!("{}", muster::error::Error::from(p)))).await.unwrap();
+    let hub =
+        Hub::open(project.unwrap_or_else(|p| panic!("{}", muster::error::Error::from(p)))).await.unwrap();
     let sources: Vec<_> = hub.project.sources.values().collect();
     let failures = pipeline::run::pull(&hub, &sources, 0, Wish::default(), &|_| {}).await.unwrap();
     assert_eq!(failures, BTreeMap::new());
@@ -115,7 +116,8 @@ async fn every_real_document_lands() {
     if !folder.is_dir() {
         return eprintln!("skipped: {} is not there", folder.display());
     }
-    let documents: Vec<_> = ["cii", "facturx", "peppol", "ubl"].iter().flat_map(|kind| files(&folder.join(kind))).collect();
+    let documents: Vec<_> =
+        ["cii", "facturx", "peppol", "ubl"].iter().flat_map(|kind| files(&folder.join(kind))).collect();
     let hub = pulled(&project(&documents)).await;
     let landed = asked(
         &hub,
@@ -156,5 +158,8 @@ fn a_field_that_no_invoice_has_is_a_problem() {
     fs::write(folder.path().join("muster.toml"), "[hub]\nname = \"invoices\"\n").unwrap();
     let problems = project::load_with(folder.path(), &Library::empty()).unwrap_err();
     let problems = format!("{problems:?}");
-    assert!(problems.contains("this part has no field \\\"gross_totals\\\"") && problems.contains("gross_total"), "{problems}");
+    assert!(
+        problems.contains("this part has no field \\\"gross_totals\\\"") && problems.contains("gross_total"),
+        "{problems}"
+    );
 }

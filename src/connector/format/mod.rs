@@ -30,7 +30,7 @@ use blocks::{Block, Blocks};
 use datafusion::arrow::record_batch::RecordBatch;
 use decode::Text;
 use header::Places;
-pub(crate) use invoice::names as invoice_names;
+pub(crate) use invoice::{names as invoice_names, page_reader};
 use memchr::{memchr2, memchr2_iter};
 use pages::Pages;
 use std::thread::available_parallelism;

@@ -1,5 +1,6 @@
 //! The keys of all rows that there are.
 
+use super::rows::{named, reader, walk};
 use crate::connector::Keys;
 use crate::connector::batch::Draft;
 use crate::connector::contract::Contract;
@@ -14,20 +15,24 @@ const MOST_KEYS: usize = 50_000_000;
 pub(super) fn read(contract: &Contract, parts: Vec<Part>, at: &str) -> Result<Keys> {
     let columns =
         contract.columns.iter().filter(|column| contract.key.contains(&column.name)).cloned().collect();
-    let contract = Contract { columns, totals: Vec::new(), ..contract.clone() };
+    let contract = Contract { columns, totals: Vec::new(), skip: Vec::new(), ..contract.clone() };
     let mut keys = Vec::new();
     for part in parts {
         let at = part.place(at);
         let mut sheet = Sheet::new(&contract, &at, None, false)?;
-        super::rows::walk(&contract, part.file, |line, cell| {
-            sheet.push(line, Received::Cells, &cell)?;
-            if sheet.is_full() {
-                add(sheet.take()?, &mut keys)?;
-            }
-            Ok(true)
-        })
-        .and_then(|_| add(sheet.take()?, &mut keys))
-        .map_err(|error| super::error_at(error, &at))?;
+        let mut csv = reader(part.file);
+        named(&contract, &mut csv)
+            .and_then(|named| {
+                walk(&named, csv, |line, cell| {
+                    sheet.push(line, Received::Cells, cell)?;
+                    if sheet.is_full() {
+                        add(sheet.take()?, &mut keys)?;
+                    }
+                    Ok(true)
+                })
+            })
+            .and_then(|_| add(sheet.take()?, &mut keys))
+            .map_err(|error| super::error_at(error, &at))?;
     }
     Ok(Keys::new(keys))
 }

@@ -1,8 +1,8 @@
 //! What a package says about its columns, compared with the contract.
 
-use super::rows::{names, reader, unreadable};
-use crate::connector::contract::{Column, Contract, Type};
-use crate::connector::format::header::normal;
+use super::rows::{self, reader, unreadable};
+use crate::connector::contract::{Column, Contract, Origin, Policy, Type};
+use crate::connector::names::{list, plain};
 use crate::error::{Error, Result};
 use csv::ByteRecord;
 use std::collections::BTreeMap;
@@ -20,30 +20,32 @@ enum Sort {
 /// row for each column; the columns with its name and its type are called so.
 pub(super) fn check(contract: &Contract, file: File) -> Result<()> {
     let mut csv = reader(file);
-    let header = names(csv.byte_headers().map_err(unreadable)?);
+    let header = rows::header(&mut csv)?;
     let place = |word: &str| header.iter().position(|name| name.contains(word));
     let (Some(name), ty) = (place("name"), place("type")) else {
         return Err(Error::contract("the metadata does not say which of its columns holds the names")
-            .hint(format!("its header has {}", header.join(", "))));
+            .hint(format!("its header has {}", list(&header))));
     };
     let cell = |record: &ByteRecord, at: usize| {
         record.get(at).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
     };
     let (mut types, mut record) = (BTreeMap::new(), ByteRecord::new());
     while csv.read_byte_record(&mut record).map_err(unreadable)? {
-        types.insert(normal(&cell(&record, name)), ty.map(|at| cell(&record, at)).unwrap_or_default());
+        types.insert(plain(&cell(&record, name)), ty.map(|at| cell(&record, at)).unwrap_or_default());
     }
-    contract.columns.iter().try_for_each(|column| compare(column, &types))
+    let mut of_cells = contract.columns.iter().filter(|column| column.origin == Origin::Cell);
+    let insists = contract.drift.missing == Policy::Freeze;
+    of_cells.try_for_each(|column| compare(column, insists || column.required, &types))
 }
 
-fn compare(column: &Column, types: &BTreeMap<String, String>) -> Result<()> {
-    let Some(ty) = column.from.iter().find_map(|from| types.get(&normal(from))) else {
-        if column.optional || column.from.iter().any(|from| from.starts_with('_')) {
+fn compare(column: &Column, is_needed: bool, types: &BTreeMap<String, String>) -> Result<()> {
+    let Some(ty) = column.from.iter().find_map(|from| types.get(&plain(from))) else {
+        if column.optional || !is_needed {
             return Ok(());
         }
-        let known: Vec<&str> = types.keys().take(40).map(String::as_str).collect();
+        let known: Vec<String> = types.keys().cloned().collect();
         return Err(Error::contract(format!("column '{}' is missing", column.from.join("' or '")))
-            .hint(format!("the package has {}", known.join(", "))));
+            .hint(format!("the package has {}", list(&known))));
     };
     let fits = match (&column.ty, sort(ty)) {
         (_, None) | (Type::Text | Type::Bool | Type::Time { .. }, _) => true,

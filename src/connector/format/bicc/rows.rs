@@ -2,10 +2,10 @@
 
 use crate::connector::Totals;
 use crate::connector::contract::Contract;
-use crate::connector::format::header::{Places, normal};
 use crate::connector::format::records::Records;
 use crate::connector::format::unpack::Part;
 use crate::connector::format::{Emit, part_start};
+use crate::connector::names::{self, Named};
 use crate::connector::rows::Received;
 use crate::connector::value::Cell;
 use crate::error::{Error, Result};
@@ -26,8 +26,19 @@ pub(super) fn read(
     for (ordinal, part) in (1..).zip(parts) {
         let at = part.place(at);
         let start = if is_one { 0 } else { part_start(ordinal) };
-        let all = walk(contract, part.file, |line, cell| records.push(start + line, Received::Cells, cell));
-        if !all.map_err(|error| super::error_at(error, &at))? {
+        let mut csv = reader(part.file);
+        let located = |error: Error| super::error_at(error, &at);
+        let named = named(contract, &mut csv).map_err(located)?;
+        if ordinal == 1 {
+            let names = header(&mut csv).map_err(located)?;
+            named
+                .findings(contract, &names)
+                .map_err(located)?
+                .into_iter()
+                .for_each(|finding| records.note(finding));
+        }
+        let all = walk(&named, csv, |line, cell| records.push(start + line, Received::Cells, cell));
+        if !all.map_err(located)? {
             return Ok(None);
         }
     }
@@ -37,23 +48,28 @@ pub(super) fn read(
 /// Gives the cell of a contract column.
 pub(super) type Cells<'a, 'r> = &'a dyn Fn(usize) -> Cell<'r>;
 
-/// Hands every row of a CSV with a header to `take`, with its line; `false` when it did not want
-/// more. What a program wrote, and whose hash is right, has no ragged rows.
-pub(super) fn walk(
-    contract: &Contract,
-    file: File,
-    mut take: impl for<'a, 'r> FnMut(i64, Cells<'a, 'r>) -> Result<bool>,
-) -> Result<bool> {
-    let mut csv = reader(file);
-    let names = names(csv.byte_headers().map_err(unreadable)?);
+/// Where a CSV has the columns of the contract.
+pub(super) fn named(contract: &Contract, csv: &mut Csv) -> Result<Named> {
+    let names = header(csv)?;
     if names.is_empty() {
         return Err(Error::contract("the file is empty").hint("even without rows it has a header"));
     }
-    let places = Places::of_names(contract, &names)?;
+    let named = Named::of(contract, &names)?;
+    named.accepted(contract, &names)?;
+    Ok(named)
+}
+
+/// Hands every row to `take`, with its line; `false` when it did not want more. What a program
+/// wrote, and whose hash is right, has no ragged rows.
+pub(super) fn walk(
+    named: &Named,
+    mut csv: Csv,
+    mut take: impl for<'a, 'r> FnMut(i64, Cells<'a, 'r>) -> Result<bool>,
+) -> Result<bool> {
     let mut record = ByteRecord::new();
     while csv.read_byte_record(&mut record).map_err(unreadable)? {
         let line = record.position().map_or(0, |place| place.line());
-        let cell = |column: usize| match places.cells[column].and_then(|at| record.get(at)) {
+        let cell = |column: usize| match named.cells[column].and_then(|at| record.get(at)) {
             None => Cell::Null,
             Some(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => Cell::Text(text.into()),
@@ -67,15 +83,17 @@ pub(super) fn walk(
     Ok(true)
 }
 
-/// A reader of the CSV that the service writes.
-pub(super) fn reader(file: File) -> Reader<BufReader<File>> {
+/// The CSV that the service writes.
+pub(super) type Csv = Reader<BufReader<File>>;
+
+/// A reader of it.
+pub(super) fn reader(file: File) -> Csv {
     ReaderBuilder::new().from_reader(BufReader::with_capacity(1 << 16, file))
 }
 
-/// The names of a header, as they are compared.
-pub(super) fn names(header: &ByteRecord) -> Vec<String> {
-    let text = |name: &[u8]| normal(String::from_utf8_lossy(name).trim_start_matches('\u{feff}'));
-    header.iter().map(text).collect()
+/// The names of its columns; the reader drops a byte order mark.
+pub(super) fn header(csv: &mut Csv) -> Result<Vec<String>> {
+    Ok(csv.byte_headers().map_err(unreadable)?.iter().map(names::shown).collect())
 }
 
 /// A CSV that cannot be cut into rows. The cause would show a person's cells only by their number.

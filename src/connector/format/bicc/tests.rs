@@ -127,7 +127,7 @@ fn keys_that_cannot_be_read_are_refused() {
     refused(with_keys("ID\n1\n\"\"\n"), &format!("{at}line 3 has a key that cannot be read"), "");
     refused(
         with_keys("INVOICE\n1\n"),
-        &format!("{at}the first line names none of the contract's columns"),
+        &format!("{at}column 'ID' is missing"),
         "",
     );
     refused(with_keys(""), &format!("{at}the file is empty"), "header");
@@ -146,7 +146,7 @@ fn metadata_is_compared_with_the_contract() {
     refused(
         with_metadata("Name,Type\nID,NUMBER\nPAID,DATE\n"),
         &format!("{at}column 'AMOUNT' is missing"),
-        "the package has id, paid",
+        "the package has 'id', 'paid'",
     );
     refused(
         with_metadata("Name,Type\nID,NUMBER\nPAID,DATE\nAMOUNT,VARCHAR2\n"),

@@ -130,20 +130,29 @@ mod tests {
 
     #[test]
     fn numbers_are_what_is_written() {
-        for (text, shown) in [("10", "10.00"), ("-0.50", "-0.50"), ("+1.2345", "1.2345"), (".5", "0.50"), ("007", "7.00")] {
+        for (text, shown) in
+            [("10", "10.00"), ("-0.50", "-0.50"), ("+1.2345", "1.2345"), (".5", "0.50"), ("007", "7.00")]
+        {
             assert_eq!(number(text).text(2), shown);
         }
         assert_eq!(number("10.00"), number("10"));
-        for text in ["", "-", ".", "1,5", "1e3", "NaN", "1 0", "1234567890123456", "0.1234567891", "--1", "1.2.3"] {
+        for text in
+            ["", "-", ".", "1,5", "1e3", "NaN", "1 0", "1234567890123456", "0.1234567891", "--1", "1.2.3"]
+        {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn halves_go_up_as_xpath_rounds_them() {
-        for (text, digits, rounded) in
-            [("1.005", 2, "1.01"), ("-1.005", 2, "-1.00"), ("2.5", 0, "3"), ("-2.5", 0, "-2"), ("1.004", 2, "1.00"), ("7", 2, "7")]
-        {
+        for (text, digits, rounded) in [
+            ("1.005", 2, "1.01"),
+            ("-1.005", 2, "-1.00"),
+            ("2.5", 0, "3"),
+            ("-2.5", 0, "-2"),
+            ("1.004", 2, "1.00"),
+            ("7", 2, "7"),
+        ] {
             assert_eq!(number(text).rounded(digits), Decimal::parse(rounded), "{text}");
         }
     }

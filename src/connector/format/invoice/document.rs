@@ -162,9 +162,9 @@ impl InvoiceDocument {
             groups.extend(allowances.into_iter().zip(&line.allowances));
         }
         groups.extend(numbered("vat", &self.vat).into_iter().zip(&self.vat));
-        let fields = groups.into_iter().flat_map(|(subject, group)| {
-            group.fields.iter().map(move |field| (subject.clone(), field))
-        });
+        let fields = groups
+            .into_iter()
+            .flat_map(|(subject, group)| group.fields.iter().map(move |field| (subject.clone(), field)));
         fields.collect()
     }
 
@@ -174,7 +174,10 @@ impl InvoiceDocument {
             let field = self.header.fields.iter().find(|field| field.term.name == name)?;
             field.value.as_ref().map(|_| field.confidence)
         };
-        ["number", "issued_on", "gross_total"].into_iter().map(sure).try_fold(1.0, |least, found| Some(f64::min(least, found?)))
+        ["number", "issued_on", "gross_total"]
+            .into_iter()
+            .map(sure)
+            .try_fold(1.0, |least, found| Some(f64::min(least, found?)))
     }
 }
 

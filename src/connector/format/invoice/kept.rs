@@ -19,7 +19,8 @@ impl Container {
         // Some writers put bytes of their own in front of a PDF, and readers let them.
         const PDF_BEGINS_WITHIN: usize = 1024;
         let starts = |mark: &[u8]| bytes.starts_with(mark);
-        let is_image = starts(b"\x89PNG\r\n\x1a\n") || starts(b"\xff\xd8\xff") || starts(b"II*\0") || starts(b"MM\0*");
+        let is_image =
+            starts(b"\x89PNG\r\n\x1a\n") || starts(b"\xff\xd8\xff") || starts(b"II*\0") || starts(b"MM\0*");
         let head = &bytes[..bytes.len().min(PDF_BEGINS_WITHIN)];
         if is_image {
             Container::Image
@@ -74,9 +75,15 @@ impl Kept {
         let id = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let container = Container::of(bytes);
         let reading = match container {
-            _ if bytes.len() as u64 > MOST_BYTES => Err(format!("the file is larger than {} MB", MOST_BYTES >> 20)),
+            _ if bytes.len() as u64 > MOST_BYTES => {
+                Err(format!("the file is larger than {} MB", MOST_BYTES >> 20))
+            }
             _ if bytes.is_empty() => Err("the file is empty".into()),
-            Container::Xml => structured::read(bytes).map(|document| Reading { document, reader: "xml".into(), pages: None }),
+            Container::Xml => structured::read(bytes).map(|document| Reading {
+                document,
+                reader: "xml".into(),
+                pages: None,
+            }),
             Container::Pdf => pdf::read(bytes),
             Container::Image => ocr::read(&[ocr::Image { page: 1, bytes }]),
             Container::Unknown => Err("the file is no XML, no PDF and no image of a page".into()),

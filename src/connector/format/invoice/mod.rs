@@ -35,6 +35,11 @@ use std::io::Read;
 /// The largest file that is looked at; a scanned page takes a megabyte.
 const MOST_BYTES: u64 = 64 << 20;
 
+/// What reads scanned pages on this machine, or why nothing does.
+pub(crate) fn page_reader() -> std::result::Result<String, String> {
+    ocr::installed().map(ocr::Tesseract::name)
+}
+
 /// Reads the rows that `file` has for `part`. `None` when nobody listened to the end.
 pub(super) fn read(
     contract: &Contract,

@@ -47,16 +47,21 @@ pub(super) fn installed() -> Result<&'static Tesseract, String> {
 fn detect() -> Result<Tesseract, String> {
     let said = |argument: &str| {
         let output = Command::new(PROGRAM).arg(argument).stdin(Stdio::null()).output();
-        let output = output.map_err(|_| format!("pages are read by {PROGRAM}, which is not installed on this machine"))?;
+        let output = output
+            .map_err(|_| format!("pages are read by {PROGRAM}, which is not installed on this machine"))?;
         // Older releases answer on the other channel.
         Ok::<_, String>(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     };
     let version = said("--version")?;
     let version = version.split_whitespace().nth(1).unwrap_or("of unknown version").to_string();
     let known = said("--list-langs")?;
-    let languages: Vec<_> = LANGUAGES.into_iter().filter(|name| known.lines().any(|line| line.trim() == *name)).collect();
+    let languages: Vec<_> =
+        LANGUAGES.into_iter().filter(|name| known.lines().any(|line| line.trim() == *name)).collect();
     match languages.is_empty() {
-        true => Err(format!("{PROGRAM} {version} is installed without any of the languages {}", LANGUAGES.join(", "))),
+        true => Err(format!(
+            "{PROGRAM} {version} is installed without any of the languages {}",
+            LANGUAGES.join(", ")
+        )),
         false => Ok(Tesseract { version, languages }),
     }
 }
@@ -72,11 +77,15 @@ pub(super) fn read(images: &[Image<'_>]) -> Result<Reading, String> {
         words.extend(tesseract.words(image)?);
     }
     let document = located(words, Syntax::Scan)?;
-    let reader = format!("{PROGRAM} {} ({})", tesseract.version, tesseract.languages.join("+"));
-    Ok(Reading { document, reader, pages: Some(images.len()) })
+    Ok(Reading { document, reader: tesseract.name(), pages: Some(images.len()) })
 }
 
 impl Tesseract {
+    /// Such as `tesseract 5.3.0 (eng)`.
+    pub(super) fn name(&self) -> String {
+        format!("{PROGRAM} {} ({})", self.version, self.languages.join("+"))
+    }
+
     fn words(&self, image: &Image<'_>) -> Result<Vec<Word>, String> {
         let failed = |error: std::io::Error| format!("{PROGRAM} could not be run: {error}");
         // A file of its own: Tesseract reads some formats only from files that it can seek in.

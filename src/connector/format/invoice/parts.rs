@@ -1,10 +1,10 @@
 //! The rows of each part, and the names under which contracts know their cells.
 
+use super::decimal::Decimal;
 use super::document::{Field, Group, InvoiceDocument, Line};
 use super::kept::{Kept, Reading};
 use super::rules::{Outcome, Verdict, overall};
 use super::terms::{DOCUMENT, LINE, Term, VAT};
-use super::decimal::Decimal;
 use crate::connector::contract::InvoicePart;
 
 /// One row: names of [`names`] with their text; what is missing is null.
@@ -54,7 +54,9 @@ pub(super) fn rows(kept: &Kept, part: InvoicePart) -> Vec<Row> {
         InvoicePart::Document => Vec::new(),
         InvoicePart::Line => lines.iter().zip(1..).map(|(one, ordinal)| line(one, ordinal)).collect(),
         InvoicePart::Vat => vat.iter().zip(1..).map(|(rate, ordinal)| numbered(rate, VAT, ordinal)).collect(),
-        InvoicePart::Field => reading.document.fields().into_iter().map(|(subject, found)| field(subject, found)).collect(),
+        InvoicePart::Field => {
+            reading.document.fields().into_iter().map(|(subject, found)| field(subject, found)).collect()
+        }
         InvoicePart::Rule => kept.verdicts.iter().map(rule).collect(),
     };
     for row in &mut rows {

@@ -5,6 +5,7 @@
 //! `[not(@currencyID)]`. A value that begins with `$` stands for what was found before.
 
 use super::xml::Element;
+use std::collections::BTreeMap;
 
 /// What a path led to.
 #[derive(Debug, Clone)]
@@ -39,24 +40,25 @@ fn attribute<'a>(hit: &Hit<'a>, name: &str) -> Option<Hit<'a>> {
 
 fn children<'a>(hit: &Hit<'a>, step: &str, known: Known<'_>) -> Vec<Hit<'a>> {
     let (names, conditions) = step.split_once('[').unwrap_or((step, ""));
-    let is_named = |child: &Element| names.split('|').any(|name| name == child.name);
-    let all = hit.element.children.iter();
-    all.clone()
-        .filter(|child| is_named(child))
-        .map(|child| {
-            let mut same = all.clone().filter(|other| other.name == child.name);
-            let ordinal = same.clone().position(|other| std::ptr::eq(other, child)).unwrap_or_default() + 1;
-            let path = match same.nth(1) {
-                Some(_) => format!("{}/{}[{ordinal}]", hit.path, child.name),
-                None => format!("{}/{}", hit.path, child.name),
-            };
-            Hit { element: child, text: &child.text, path }
-        })
-        .filter(|child| {
-            let mut all = conditions.split('[').map(|condition| condition.trim_end_matches(']'));
-            all.all(|condition| condition.is_empty() || holds(child, condition, known))
-        })
-        .collect()
+    let named: Vec<&Element> =
+        hit.element.children.iter().filter(|child| names.split('|').any(|name| name == child.name)).collect();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut all: BTreeMap<&str, usize> = BTreeMap::new();
+    named.iter().for_each(|child| *all.entry(&child.name).or_default() += 1);
+    let found = named.into_iter().map(|child| {
+        let ordinal = seen.entry(&child.name).or_default();
+        *ordinal += 1;
+        let path = match all[child.name.as_str()] {
+            1 => format!("{}/{}", hit.path, child.name),
+            _ => format!("{}/{}[{ordinal}]", hit.path, child.name),
+        };
+        Hit { element: child, text: &child.text, path }
+    });
+    let meets = |child: &Hit<'_>| {
+        let mut all = conditions.split('[').map(|condition| condition.trim_end_matches(']'));
+        all.all(|condition| condition.is_empty() || holds(child, condition, known))
+    };
+    found.filter(meets).collect()
 }
 
 fn holds(hit: &Hit<'_>, condition: &str, known: Known<'_>) -> bool {

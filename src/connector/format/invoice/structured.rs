@@ -22,7 +22,9 @@ fn syntax(root: &Element) -> Result<Syntax, String> {
     match (root.name.as_str(), namespace.strip_prefix(UBL)) {
         ("Invoice", Some("Invoice-2")) | ("CreditNote", Some("CreditNote-2")) => Ok(Syntax::Ubl),
         ("CrossIndustryInvoice", _) if namespace == CII => Ok(Syntax::Cii),
-        ("CrossIndustryDocument", _) => Err("the XML is an invoice of ZUGFeRD 1, which came before EN 16931".into()),
+        ("CrossIndustryDocument", _) => {
+            Err("the XML is an invoice of ZUGFeRD 1, which came before EN 16931".into())
+        }
         (name, _) => Err(format!("the XML is no invoice: its root is {name:?} of {namespace:?}")),
     }
 }

@@ -40,7 +40,8 @@ fn values(kept: &Kept) -> BTreeMap<String, Vec<String>> {
     let reading = kept.reading.as_ref().unwrap();
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (subject, field) in reading.document.fields() {
-        let value = field.value.clone().unwrap_or_else(|| panic!("{subject} {}: {:?}", field.term.name, field.raw));
+        let value =
+            field.value.clone().unwrap_or_else(|| panic!("{subject} {}: {:?}", field.term.name, field.raw));
         values.entry(format!("{subject} {}", field.term.name)).or_default().push(value);
     }
     values
@@ -70,7 +71,6 @@ fn the_six_agree_as_ubl_as_cii_and_as_pdf() {
         assert!(values(&cii).len() > 40, "{name}");
     }
 }
-
 
 /// What fails, as `tests/python/invoice_rules.py` found it; every other rule passes or does not
 /// apply. The prices of the first are for 1273 pieces where one is billed; line 20 of the examples
@@ -127,11 +127,17 @@ fn every_document_has_the_verdict_that_was_worked_out_for_it() {
             let path = entry.unwrap().path();
             let name = format!("{kind}/{}", path.file_name().unwrap().to_string_lossy());
             let kept = Kept::of(&bytes(&path));
-            let expect = FAILING.iter().find(|(file, _)| *file == name).map_or(&[""; 0][..], |(_, rules)| rules);
+            let expect =
+                FAILING.iter().find(|(file, _)| *file == name).map_or(&[""; 0][..], |(_, rules)| rules);
             assert_eq!(failing(&kept), expect, "{name}");
             for rule in ALWAYS {
-                let applies = |verdict: &&super::rules::Verdict| verdict.rule == rule && verdict.outcome != Outcome::NotApplicable;
-                assert!(kept.verdicts.iter().any(|verdict| applies(&verdict)), "{rule} was not applied to {name}");
+                let applies = |verdict: &&super::rules::Verdict| {
+                    verdict.rule == rule && verdict.outcome != Outcome::NotApplicable
+                };
+                assert!(
+                    kept.verdicts.iter().any(|verdict| applies(&verdict)),
+                    "{rule} was not applied to {name}"
+                );
             }
             seen += 1;
         }
@@ -141,7 +147,8 @@ fn every_document_has_the_verdict_that_was_worked_out_for_it() {
 
 /// A handwritten invoice that keeps every rule.
 fn fencing() -> String {
-    String::from_utf8(bytes(Path::new("connectors/invoice_documents/fixtures/marsh_lane_fencing.xml"))).unwrap()
+    String::from_utf8(bytes(Path::new("connectors/invoice_documents/fixtures/marsh_lane_fencing.xml")))
+        .unwrap()
 }
 
 #[test]
@@ -161,11 +168,20 @@ fn a_wrong_number_fails_the_rules_that_it_is_in() {
         (total("TaxableAmount", "975.00", "976.00"), vec!["BR-S-08 vat S 20"]),
         (total("TaxableAmount", "40.00", "40.01"), vec!["BR-Z-08 vat Z 0"]),
         (total("TaxAmount", "0.00", "0.40"), vec!["BR-CO-14 document", "BR-Z-09 vat Z 0"]),
-        (total("Amount", "50.00", "49.97"), vec!["PEPPOL-EN16931-R120 line 1", "PEPPOL-EN16931-R040 line 1 allowance 1"]),
+        (
+            total("Amount", "50.00", "49.97"),
+            vec!["PEPPOL-EN16931-R120 line 1", "PEPPOL-EN16931-R040 line 1 allowance 1"],
+        ),
         (total("Amount", "50.00", "49.98"), vec![]),
         (total("LineExtensionAmount", "40.00", "40.000"), vec!["BR-DEC-23 document"]),
-        ((rate.into(), rate.replace("20", "17.5")), vec!["BR-CO-17 vat S 17.5", "BR-S-08 vat S 17.5", "BR-S-09 vat S 17.5"]),
-        ((amount("Amount", "25.00"), amount("Amount", "25.00") + &amount("BaseAmount", "100.00")), vec!["PEPPOL-EN16931-R042 allowance 1"]),
+        (
+            (rate.into(), rate.replace("20", "17.5")),
+            vec!["BR-CO-17 vat S 17.5", "BR-S-08 vat S 17.5", "BR-S-09 vat S 17.5"],
+        ),
+        (
+            (amount("Amount", "25.00"), amount("Amount", "25.00") + &amount("BaseAmount", "100.00")),
+            vec!["PEPPOL-EN16931-R042 allowance 1"],
+        ),
     ] {
         assert!(fencing().contains(&was), "{was}");
         let mut found = failing(&Kept::of(fencing().replacen(&was, &is, 1).as_bytes()));
@@ -199,7 +215,9 @@ fn the_text_of_the_six_says_what_is_attached_to_them() {
             all += 1;
             match printed.get(field) == attached.get(field) {
                 true => right += 1,
-                false => eprintln!("{name} {field}: {:?}, attached {:?}", printed.get(field), attached.get(field)),
+                false => {
+                    eprintln!("{name} {field}: {:?}, attached {:?}", printed.get(field), attached.get(field))
+                }
             }
         }
         assert!(printed.fields.iter().all(|field| field.confidence > 0.0 && field.confidence < 1.0));
@@ -216,7 +234,11 @@ fn a_scanned_page_is_read_where_tesseract_is() {
     }
     let scans = tempfile::tempdir().unwrap();
     let pdf = folder.join("facturx/EN16931_Einfach.pdf");
-    let made = Command::new("pdftoppm").args(["-r", "200", "-jpeg"]).arg(&pdf).arg(scans.path().join("page")).status();
+    let made = Command::new("pdftoppm")
+        .args(["-r", "200", "-jpeg"])
+        .arg(&pdf)
+        .arg(scans.path().join("page"))
+        .status();
     if !made.is_ok_and(|status| status.success()) {
         return eprintln!("skipped: pdftoppm of poppler-utils is not here");
     }
@@ -228,7 +250,10 @@ fn a_scanned_page_is_read_where_tesseract_is() {
     let whole = Kept::of(&pdfs::scanned(&[page(1), page(2)])).reading.unwrap();
     assert!(whole.reader.starts_with("tesseract "), "{}", whole.reader);
     let said = |name: &str| whole.document.header.get(name);
-    assert_eq!((said("number"), said("issued_on"), said("gross_total")), (Some("471102"), Some("2018-03-05"), Some("529.87")));
+    assert_eq!(
+        (said("number"), said("issued_on"), said("gross_total")),
+        (Some("471102"), Some("2018-03-05"), Some("529.87"))
+    );
     let sure = whole.document.confidence().unwrap();
     assert!(sure > 0.3 && sure < 1.0, "{sure}");
 }
@@ -242,7 +267,9 @@ fn what_cannot_be_read_says_why() {
     assert_eq!(reason(b"PK\x03\x04"), "the file is no XML, no PDF and no image of a page");
     assert!(reason(b"%PDF-1.7 and nothing more").starts_with("the PDF is damaged"));
     assert_eq!(reason(&pdfs::of_text("Tel. 1")), "the PDF has neither text nor images of pages");
-    assert!(reason(&pdfs::of_text(&"Minutes of a meeting. ".repeat(9))).starts_with("no label of an invoice"));
+    assert!(
+        reason(&pdfs::of_text(&"Minutes of a meeting. ".repeat(9))).starts_with("no label of an invoice")
+    );
     assert_eq!(reason(&pdfs::encrypted()), "the PDF is encrypted and opens with a password only");
     assert_eq!(reason(&pdfs::calling_itself()), "the PDF has drawings in more than 16 levels");
     assert_eq!(reason(&pdfs::bomb()), "the PDF unpacks to more than 256 MB");
@@ -252,10 +279,41 @@ fn what_cannot_be_read_says_why() {
 }
 
 #[test]
+fn damaged_documents_are_read_or_refused() {
+    let folder = Path::new("connectors/invoice_documents/fixtures");
+    let mut state = 7u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for (name, times) in
+        [("marsh_lane_fencing.xml", 300), ("brook_signs.pdf", 100), ("ouse_valley_credit_note.pdf", 50)]
+    {
+        let whole = bytes(&folder.join(name));
+        for _ in 0..times {
+            let mut damaged = whole.clone();
+            for _ in 0..=random(8) {
+                let at = random(damaged.len());
+                match random(4) {
+                    0 => damaged.truncate(at.max(1)),
+                    1 => drop(damaged.splice(at..at, [b'<', b'/'])),
+                    _ => damaged[at] = random(256) as u8,
+                }
+            }
+            let kept = Kept::of(&damaged);
+            assert!(kept.reading.is_ok() || kept.verdicts.is_empty());
+        }
+    }
+}
+
+#[test]
 fn the_account_is_never_kept_whole() {
     let kept = Kept::of(fencing().as_bytes());
     let document = &kept.reading.as_ref().unwrap().document;
-    let shown = format!("{:?}", document.fields().iter().map(|(_, field)| (&field.value, &field.raw)).collect::<Vec<_>>());
+    let shown = format!(
+        "{:?}",
+        document.fields().iter().map(|(_, field)| (&field.value, &field.raw)).collect::<Vec<_>>()
+    );
     assert!(shown.contains("GB…5678") && !shown.contains("00012345678"), "{shown}");
 }
 

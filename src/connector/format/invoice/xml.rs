@@ -53,7 +53,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, String> {
                 Ok(Some(letter)) => tree.text(letter.encode_utf8(&mut [0; 4])),
                 _ => tree.text(predefined(&entity).ok_or("the XML uses an entity of its own")?),
             },
-            Event::DocType(_) => return Err("the XML declares a document type, which invoices never do".into()),
+            Event::DocType(_) => {
+                return Err("the XML declares a document type, which invoices never do".into());
+            }
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => return tree.finish(),
         }
@@ -121,7 +123,9 @@ fn element(start: &BytesStart<'_>) -> Result<Element, String> {
     let mut element = Element { name: name.local_name().as_ref().to_string(), ..Element::default() };
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|error| format!("the XML is broken: {error}"))?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| format!("the XML is broken: {error}"))?;
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(|error| format!("the XML is broken: {error}"))?;
         let key = attribute.key;
         // The namespace of the element itself is kept under a name that no attribute can have.
         let known = match key.0 == prefix {
@@ -152,7 +156,8 @@ fn declared(bytes: &[u8]) -> Result<&'static Encoding, String> {
     let Some((_, rest)) = declaration.0.split_once("encoding") else { return Ok(UTF_8) };
     let label = rest.trim_start_matches([' ', '=', '"', '\'']);
     let label = label.split(['"', '\'']).next().unwrap_or_default();
-    Encoding::for_label(label.as_bytes()).ok_or_else(|| format!("the XML is in the unknown encoding {label:?}"))
+    Encoding::for_label(label.as_bytes())
+        .ok_or_else(|| format!("the XML is in the unknown encoding {label:?}"))
 }
 
 #[cfg(test)]
@@ -163,7 +168,10 @@ mod tests {
     fn an_element_has_its_text_its_attributes_and_its_children() {
         let root = parse(b"<?xml version='1.0' encoding='ISO-8859-1'?><a:r xmlns:a='urn:x' b:k='1 &amp; 2'>x<y/>\xE9&#65;&lt;<![CDATA[&]]></a:r>");
         let root = root.unwrap();
-        assert_eq!((root.name.as_str(), root.namespace(), root.attribute("k")), ("r", Some("urn:x"), Some("1 & 2")));
+        assert_eq!(
+            (root.name.as_str(), root.namespace(), root.attribute("k")),
+            ("r", Some("urn:x"), Some("1 & 2"))
+        );
         assert_eq!((root.text.as_str(), root.children.len()), ("x\u{e9}A<&", 1));
         let wide: Vec<u8> = "\u{feff}<r>\u{e9}</r>".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(parse(&wide).unwrap().text, "\u{e9}");
@@ -177,9 +185,15 @@ mod tests {
             ("no xml", "the XML has no element"),
             ("<a><b></b>", "the XML ends before its root does"),
             ("<a/><b/>", "the XML has two roots"),
-            ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "the XML declares a document type, which invoices never do"),
+            (
+                "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+                "the XML declares a document type, which invoices never do",
+            ),
             ("<a>&b;</a>", "the XML uses an entity of its own"),
-            ("<?xml version='1.0' encoding='klingon'?><a/>", "the XML is in the unknown encoding \"klingon\""),
+            (
+                "<?xml version='1.0' encoding='klingon'?><a/>",
+                "the XML is in the unknown encoding \"klingon\"",
+            ),
             (&deep, "the XML has more than 64 levels or 500000 elements"),
         ] {
             assert_eq!(parse(text.as_bytes()).unwrap_err(), reason);

@@ -1,7 +1,7 @@
 //! Workbooks as they come: xlsx written here, xls and ods written by other programs.
 
 use super::cell::{Epoch, Item, Want};
-use crate::connector::contract::{Column, Contract, FileFormat, LINE_KEY, Mode, SheetLayout, Type};
+use crate::connector::contract::{Column, Contract, FileFormat, LINE_KEY, Mode, Origin, SheetLayout, Type};
 use crate::connector::testing::*;
 use crate::error::Kind;
 use rust_xlsxwriter::{Format, Formula, Workbook};
@@ -246,8 +246,8 @@ fn a_header_of_two_rows_is_joined_below_what_stands_over_it() {
 }
 
 fn with_sheet(mut contract: Contract) -> Contract {
-    let sheet = Column { name: "sheet".into(), from: vec!["_sheet".into()], ..contract.columns[0].clone() };
-    let file = Column { name: "file".into(), from: vec!["_file".into()], ..sheet.clone() };
+    let sheet = Column { name: "sheet".into(), from: vec!["_sheet".into()], origin: Origin::Sheet, ..contract.columns[0].clone() };
+    let file = Column { name: "file".into(), from: vec!["_file".into()], origin: Origin::File, ..sheet.clone() };
     contract.columns.extend([sheet, file]);
     contract
 }

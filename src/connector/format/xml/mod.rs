@@ -14,6 +14,7 @@ use crate::connector::format::Emit;
 use crate::connector::format::records::Records;
 use crate::connector::format::unpack;
 use crate::connector::rows::Received;
+use crate::connector::value::Cell;
 use crate::connector::{SourceFile, Totals};
 use crate::error::{Error, Result};
 use chunk::Chunk;
@@ -39,6 +40,9 @@ pub(super) fn read(
     };
     let opened = unpack::one(layout, &file.path).map_err(placed)?;
     let window = Window::open(opened, layout.encoding).map_err(placed)?;
+    // A column may be the name of the file itself.
+    let named: Vec<bool> =
+        contract.columns.iter().map(|column| column.from.iter().any(|from| from == "_file")).collect();
     let records = Records::new(contract, at, &file.name, emit)?;
     thread::scope(|scope| {
         let (outlet, chunks) = sync_channel(WAITING);
@@ -47,7 +51,7 @@ pub(super) fn read(
             Walk::new(contract, xml, &mut send)?.run(window)
         });
         // Chunks that were sent before an error are rows of a file that is refused.
-        let checked = check(records, &chunks);
+        let checked = check(records, &chunks, &named, &file.name);
         drop(chunks);
         let walked = walking.join().map_err(|_| Error::internal("the parser of a document stopped"))?;
         match (walked.map_err(placed)?, checked?) {
@@ -58,10 +62,18 @@ pub(super) fn read(
 }
 
 /// Checks all rows; `None` when nobody listened to the end.
-fn check<'e>(mut records: Records<'e>, chunks: &Receiver<Chunk>) -> Result<Option<Records<'e>>> {
+fn check<'e>(
+    mut records: Records<'e>,
+    chunks: &Receiver<Chunk>,
+    named: &[bool],
+    file: &str,
+) -> Result<Option<Records<'e>>> {
     for chunk in chunks {
         let goes_on = chunk.each(|row, raw, ragged, cell| match ragged {
-            None => records.push(row, Received::Line(raw), cell),
+            None => records.push(row, Received::Line(raw), &|column| match named[column] {
+                true => Cell::Text(file.into()),
+                false => cell(column),
+            }),
             Some(ragged) => records.push_ragged(row, Received::Line(raw), ragged),
         })?;
         if !goes_on {

@@ -101,13 +101,14 @@ fn values_around_the_rows_hold_until_the_next() {
         ("id", Type::Text, "@id"),
         ("batch", Type::Text, "../@n"),
         ("day", Type::Text, "../Header/Day"),
-        ("file", Type::Text, "/E/Run"),
+        ("run", Type::Text, "/E/Run"),
+        ("file", Type::Text, "_file"),
     ];
     let contract = xml(&columns, "/E/Batch/R", None);
     let input = "<E><Run>r1</Run><Batch n='1'><Header><Day>mon</Day></Header><R id='1'/><R id='2'/></Batch>
         <Batch><R id='3'/><Header><Day>tue</Day></Header><R id='4'/></Batch></E>";
     let expect = ["1: 1, 1, mon, r1", "2: 2, 1, mon, r1", "3: 3, null, null, r1", "4: 4, null, tue, r1"];
-    check(&contract, input, &expect);
+    check(&contract, input, &expect.map(|row| format!("{row}, F.xml")).each_ref().map(String::as_str));
 }
 
 #[test]

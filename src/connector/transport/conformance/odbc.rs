@@ -68,12 +68,13 @@ async fn mariadb_server() {
 const TYPES: &[Case] = &[("typed_columns", |bench| typed_columns(bench).boxed_local())];
 
 async fn typed_columns(bench: &Bench) {
+    let noon = bench.choose(["", "'2025-07-01 12:00:00+00'", "'2025-07-01 12:00:00'"]);
     let [bytes, instant, fraction] = [
         bench.choose(["blob", "bytea", "blob"]),
         bench.choose(["", "timestamptz", "timestamp null"]),
         bench.choose(["", "timestamp", "datetime(6)"]),
     ];
-    let long = "Zoë 😀 ".repeat(20_000);
+    let long = "Zoë 😀 ".repeat(5_000);
     bench
         .execute(&format!(
             "drop table if exists \"E\";
@@ -81,7 +82,7 @@ async fn typed_columns(bench: &Bench) {
                 tz {instant}, b {bytes}, note text, code char(4), flag boolean);
             insert into \"E\" values
             (1, 123456789012345678901234567890.12345678, 9223372036854775807, 0.1, '2024-02-29', '07:05:00',
-                '2025-07-01 12:00:00.123456', '2025-07-01 12:00:00', null, '{long}', 'ab', true),
+                '2025-07-01 12:00:00.123456', {noon}, null, '{long}', 'ab', true),
             (2, -0.00000001, -1, 1e-7, '9999-12-31', '23:59:00', '1900-01-01 00:00:00', null, null, '', null, false),
             (3, null, null, null, null, null, null, null, 'ab', null, null, null)"
         ))

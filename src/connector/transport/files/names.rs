@@ -53,9 +53,8 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(layout: &FileLayout) -> Result<Self> {
         let pattern = |text: &String| {
-            Pattern::new(text).map_err(|error| {
-                Error::config(format!("'{text}' is not a file name pattern")).because(error)
-            })
+            Pattern::new(text)
+                .map_err(|error| Error::config(format!("'{text}' is not a file name pattern")).because(error))
         };
         let matching = layout.matching.iter().map(pattern).collect::<Result<_>>()?;
         let order = layout.order.as_ref().map(|order| {
@@ -74,7 +73,7 @@ impl Names {
     /// All names of files, without those of hidden ones.
     pub(super) fn all() -> Result<Self> {
         let matching = Pattern::new("*").map_err(|error| Error::internal("a pattern").because(error))?;
-        Ok(Self { matching, order: None, marker: None })
+        Ok(Self { matching: vec![matching], order: None, marker: None })
     }
 
     /// Whether the file holds rows or is a marker.

@@ -69,13 +69,19 @@ fn rules(text: &str) -> Result<Rules, String> {
         let pattern = format!("{}(?:{}){}", around.0, patterns.join("|"), around.1);
         RegexBuilder::new(&pattern).case_insensitive(true).build().map_err(|error| error.to_string())
     };
-    let sections = written.sections.iter().map(|(name, headings)| {
-        Ok((name.clone(), any(headings, (r"^\s*", r"\s*:?\s*$"))?))
-    });
+    let sections = written
+        .sections
+        .iter()
+        .map(|(name, headings)| Ok((name.clone(), any(headings, (r"^\s*", r"\s*:?\s*$"))?)));
     let rule = |raw: RawRule| {
         let term = document_term(&raw.field).ok_or_else(|| format!("there is no field {:?}", raw.field))?;
         let pattern = raw.pattern.as_ref().map(|pattern| any(std::slice::from_ref(pattern), ("", "")));
-        Ok(Rule { term, label: any(&raw.labels, ("^", r"\s*[:.#]?\s*"))?, pattern: pattern.transpose()?, raw })
+        Ok(Rule {
+            term,
+            label: any(&raw.labels, ("^", r"\s*[:.#]?\s*"))?,
+            pattern: pattern.transpose()?,
+            raw,
+        })
     };
     Ok(Rules {
         sections: sections.collect::<Result<_, String>>()?,
@@ -84,17 +90,22 @@ fn rules(text: &str) -> Result<Rules, String> {
 }
 
 /// The invoice that the words of its pages make; `Err` says in words why they make none.
-pub(in crate::connector::format::invoice) fn located(words: Vec<Word>, syntax: Syntax) -> Result<InvoiceDocument, String> {
+pub(in crate::connector::format::invoice) fn located(
+    words: Vec<Word>,
+    syntax: Syntax,
+) -> Result<InvoiceDocument, String> {
     let rules = RULES.as_ref().map_err(|error| format!("the label rules cannot be read: {error}"))?;
     let lines = lines(words);
     let sections = sections(rules, &lines);
     let mut best: BTreeMap<&str, (Field, bool)> = BTreeMap::new();
     for rule in &rules.rules {
         for found in candidates(rule, &lines, &sections) {
-            let better = best.get(rule.term.name).is_none_or(|(known, last)| match found.confidence.total_cmp(&known.confidence) {
-                std::cmp::Ordering::Greater => true,
-                std::cmp::Ordering::Equal => *last,
-                std::cmp::Ordering::Less => false,
+            let better = best.get(rule.term.name).is_none_or(|(known, last)| {
+                match found.confidence.total_cmp(&known.confidence) {
+                    std::cmp::Ordering::Greater => true,
+                    std::cmp::Ordering::Equal => *last,
+                    std::cmp::Ordering::Less => false,
+                }
             });
             if better {
                 best.insert(rule.term.name, (found, rule.raw.last));
@@ -115,12 +126,19 @@ fn sections<'r>(rules: &'r Rules, lines: &[Vec<Cell>]) -> Vec<Option<&'r str>> {
         rules.sections.iter().find(|(_, heading)| heading.is_match(first)).map(|(name, _)| name.as_str())
     };
     let mut section = None;
-    lines.iter().map(|cells| { section = heading(cells).or(section); section }).collect()
+    lines
+        .iter()
+        .map(|cells| {
+            section = heading(cells).or(section);
+            section
+        })
+        .collect()
 }
 
 /// Every place where the rule finds its field.
 fn candidates(rule: &Rule, lines: &[Vec<Cell>], sections: &[Option<&str>]) -> Vec<Field> {
-    let is_here = |section: &Option<&str>| rule.raw.section.is_none() || rule.raw.section.as_deref() == *section;
+    let is_here =
+        |section: &Option<&str>| rule.raw.section.is_none() || rule.raw.section.as_deref() == *section;
     let mut found = Vec::new();
     for (at, cells) in lines.iter().enumerate().filter(|(at, _)| is_here(&sections[*at])) {
         for (nth, cell) in cells.iter().enumerate() {
@@ -162,7 +180,8 @@ impl Rule {
             Kind::Date => written::date(text),
             Kind::Amount | Kind::Number => {
                 let (number, raw) = written::amount(text)?;
-                let number = if self.raw.unsigned { number.trim_start_matches('-').to_string() } else { number };
+                let number =
+                    if self.raw.unsigned { number.trim_start_matches('-').to_string() } else { number };
                 Some((number, raw))
             }
             Kind::Text | Kind::Account => (!text.is_empty()).then(|| (text.to_string(), text)),

@@ -9,7 +9,15 @@ fn page(lines: &[&[(f64, &str)]]) -> Vec<Word> {
             let mut left = *left;
             for word in text.split(' ') {
                 let right = left + 5.0 * word.chars().count() as f64;
-                words.push(Word { page: 1, left, right, base: 14.0 * f64::from(nth), size: 10.0, text: word.into(), confidence: 0.9 });
+                words.push(Word {
+                    page: 1,
+                    left,
+                    right,
+                    base: 14.0 * f64::from(nth),
+                    size: 10.0,
+                    text: word.into(),
+                    confidence: 0.9,
+                });
                 left = right + 5.0;
             }
         }
@@ -18,7 +26,15 @@ fn page(lines: &[&[(f64, &str)]]) -> Vec<Word> {
 }
 
 fn shown(document: &InvoiceDocument) -> Vec<String> {
-    let field = |field: &super::super::document::Field| format!("{} {} {:.2} {}", field.term.name, field.value.as_deref().unwrap_or("-"), field.confidence, field.place);
+    let field = |field: &super::super::document::Field| {
+        format!(
+            "{} {} {:.2} {}",
+            field.term.name,
+            field.value.as_deref().unwrap_or("-"),
+            field.confidence,
+            field.place
+        )
+    };
     document.header.fields.iter().map(field).collect()
 }
 

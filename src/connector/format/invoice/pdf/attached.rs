@@ -12,7 +12,9 @@ pub(super) fn invoice(document: &Document) -> Result<Option<(String, Vec<u8>)>, 
     let files = document.objects.values().filter_map(|object| object.as_dict().ok());
     for (name, file) in files.filter_map(|file| Some((name(file)?, file))) {
         if NAMES.contains(&name.to_lowercase().as_str()) {
-            return bytes(document, file).map(|bytes| Some((name.clone(), bytes))).map_err(|why| format!("{name} in the PDF: {why}"));
+            return bytes(document, file)
+                .map(|bytes| Some((name.clone(), bytes)))
+                .map_err(|why| format!("{name} in the PDF: {why}"));
         }
     }
     Ok(None)

@@ -63,14 +63,23 @@ fn is_limit(error: &lopdf::DecompressError) -> bool {
 }
 
 /// Follows the drawings that a drawing calls: one that calls itself would never end.
-fn drawing(document: &Document, content: &[u8], resources: Option<&Dictionary>, depth: usize, left: &mut usize) -> Result<(), String> {
+fn drawing(
+    document: &Document,
+    content: &[u8],
+    resources: Option<&Dictionary>,
+    depth: usize,
+    left: &mut usize,
+) -> Result<(), String> {
     *left = left.checked_sub(1).ok_or_else(|| format!("the PDF calls more than {MOST_DRAWINGS} drawings"))?;
-    let deeper = depth.checked_sub(1).ok_or_else(|| format!("the PDF has drawings in more than {MOST_NESTED} levels"))?;
+    let deeper = depth
+        .checked_sub(1)
+        .ok_or_else(|| format!("the PDF has drawings in more than {MOST_NESTED} levels"))?;
     let content = Content::decode(content).map_err(damaged)?;
     let called = content.operations.iter().filter(|operation| operation.operator == "Do");
     for name in called.filter_map(|operation| operation.operands.first()?.as_name().ok()) {
         let Some(form) = resources.and_then(|resources| form(document, resources, name)) else { continue };
-        let own = form.dict.get(b"Resources").ok().and_then(|own| document.dereference(own).ok()?.1.as_dict().ok());
+        let own =
+            form.dict.get(b"Resources").ok().and_then(|own| document.dereference(own).ok()?.1.as_dict().ok());
         let content = form.get_plain_content_with_limit(MOST_STREAM_BYTES).map_err(damaged)?;
         drawing(document, &content, own.or(resources), deeper, left)?;
     }
@@ -89,7 +98,8 @@ fn resources<'d>(document: &'d Document, page: &'d Dictionary) -> Result<Option<
     let (mut node, mut found) = (page, None);
     for _ in 0..MOST_PARENTS {
         if found.is_none() {
-            found = node.get(b"Resources").ok().and_then(|own| document.dereference(own).ok()?.1.as_dict().ok());
+            found =
+                node.get(b"Resources").ok().and_then(|own| document.dereference(own).ok()?.1.as_dict().ok());
         }
         let Ok(parent) = node.get(b"Parent").and_then(Object::as_reference) else { return Ok(found) };
         node = document.get_dictionary(parent).map_err(damaged)?;
@@ -98,7 +108,7 @@ fn resources<'d>(document: &'d Document, page: &'d Dictionary) -> Result<Option<
 }
 
 /// Whether a stream is an image or a form.
-pub(super) fn is_a(stream: &Stream, kind: &[u8]) -> bool {
+fn is_a(stream: &Stream, kind: &[u8]) -> bool {
     stream.dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|subtype| subtype == kind)
 }
 

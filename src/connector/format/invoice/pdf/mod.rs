@@ -113,8 +113,12 @@ fn isolated<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Res
     started.map_err(|error| format!("no thread could be started to read the PDF: {error}"))?;
     match wait.recv_timeout(LONGEST) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => Err("the PDF is made in a way that the reader does not know".into()),
-        Err(RecvTimeoutError::Timeout) => Err(format!("reading the PDF took more than {} s", LONGEST.as_secs())),
+        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+            Err("the PDF is made in a way that the reader does not know".into())
+        }
+        Err(RecvTimeoutError::Timeout) => {
+            Err(format!("reading the PDF took more than {} s", LONGEST.as_secs()))
+        }
     }
 }
 

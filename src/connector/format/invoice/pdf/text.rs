@@ -65,7 +65,8 @@ impl Letters {
 
     fn into_words(self) -> Vec<Word> {
         let mut letters = self.all;
-        let is_same_line = |a: &Letter, b: &Letter| a.page == b.page && (a.base - b.base).abs() < 0.3 * a.size.max(b.size);
+        let is_same_line =
+            |a: &Letter, b: &Letter| a.page == b.page && (a.base - b.base).abs() < 0.3 * a.size.max(b.size);
         letters.sort_by(|a, b| a.page.cmp(&b.page).then(a.base.total_cmp(&b.base)));
         let mut words: Vec<Word> = Vec::new();
         for line in letters.chunk_by_mut(is_same_line) {
@@ -99,12 +100,24 @@ impl Letters {
 }
 
 impl OutputDev for Letters {
-    fn begin_page(&mut self, page: u32, media: &MediaBox, _art: Option<(f64, f64, f64, f64)>) -> Result<(), OutputError> {
+    fn begin_page(
+        &mut self,
+        page: u32,
+        media: &MediaBox,
+        _art: Option<(f64, f64, f64, f64)>,
+    ) -> Result<(), OutputError> {
         (self.page, self.height) = (page as usize, media.ury);
         Ok(())
     }
 
-    fn output_character(&mut self, at: &Transform, width: f64, _spacing: f64, size: f64, text: &str) -> Result<(), OutputError> {
+    fn output_character(
+        &mut self,
+        at: &Transform,
+        width: f64,
+        _spacing: f64,
+        size: f64,
+        text: &str,
+    ) -> Result<(), OutputError> {
         if self.is_over() {
             return Err(OutputError::FormatError(std::fmt::Error));
         }
@@ -112,7 +125,14 @@ impl OutputDev for Letters {
         let is_placed = [at.m31, at.m32, across, up].into_iter().all(f64::is_finite);
         if is_placed && up > 0.0 {
             let right = at.m31 + width.max(0.0) * across;
-            self.all.push(Letter { page: self.page, left: at.m31, right, base: self.height - at.m32, size: up, text: text.into() });
+            self.all.push(Letter {
+                page: self.page,
+                left: at.m31,
+                right,
+                base: self.height - at.m32,
+                size: up,
+                text: text.into(),
+            });
         }
         Ok(())
     }

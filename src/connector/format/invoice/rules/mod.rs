@@ -81,7 +81,13 @@ impl Verdict {
     }
 
     /// The verdict on two numbers; not applicable where one of them is unknown.
-    fn compared(rule: &str, subject: &str, stated: Option<Decimal>, computed: Option<Decimal>, slack: Slack) -> Self {
+    fn compared(
+        rule: &str,
+        subject: &str,
+        stated: Option<Decimal>,
+        computed: Option<Decimal>,
+        slack: Slack,
+    ) -> Self {
         let outcome = match (stated, computed) {
             (Some(stated), Some(computed)) if slack.allows(stated, computed) => Outcome::Pass,
             (Some(_), Some(_)) => Outcome::Fail,
@@ -115,4 +121,3 @@ pub(super) fn sum_of(all: &[Group], charges: bool) -> Option<Decimal> {
     let mine = all.iter().filter(|one| is_charge(one) == charges);
     Decimal::sum(mine.map(|one| one.number("amount")).collect::<Option<Vec<_>>>()?)
 }
-

@@ -35,14 +35,16 @@ pub(super) fn check(document: &InvoiceDocument) -> Vec<Verdict> {
         verdicts.push(Verdict::new("BR-CO-17", "document", Outcome::NotApplicable));
     }
     for category in &CATEGORIES {
-        let mut rates = document.vat.iter().filter(|rate| rate.get("vat_category") == Some(category.code)).peekable();
+        let mut rates =
+            document.vat.iter().filter(|rate| rate.get("vat_category") == Some(category.code)).peekable();
         if rates.peek().is_none() {
             for rule in ["08", "09"] {
                 let id = format!("{}-{rule}", category.rules);
                 verdicts.push(Verdict::new(&id, "document", Outcome::NotApplicable));
             }
         }
-        verdicts.extend(rates.flat_map(|rate| [base(document, category, rate), category_tax(category, rate)]));
+        verdicts
+            .extend(rates.flat_map(|rate| [base(document, category, rate), category_tax(category, rate)]));
     }
     verdicts
 }
@@ -56,11 +58,13 @@ fn subject(rate: &Group) -> String {
 /// BR-CO-17: the tax is the base at the rate, give or take one; without a rate there is no tax.
 fn tax(document: &InvoiceDocument, rate: &Group) -> Verdict {
     let (tax, percent) = (rate.number("vat_amount").map(Decimal::abs), rate.number("vat_rate"));
-    let is_nothing = percent.and_then(|percent| percent.rounded(0)).is_none_or(|percent| percent == Decimal::ZERO);
+    let is_nothing =
+        percent.and_then(|percent| percent.rounded(0)).is_none_or(|percent| percent == Decimal::ZERO);
     if is_nothing {
         // The published test rounds the tax to whole units here.
         let rounded = tax.and_then(|tax| tax.rounded(0));
-        let verdict = Verdict::compared("BR-CO-17", &subject(rate), rounded, Some(Decimal::ZERO), Slack::None);
+        let verdict =
+            Verdict::compared("BR-CO-17", &subject(rate), rounded, Some(Decimal::ZERO), Slack::None);
         return Verdict { stated: rate.number("vat_amount"), ..verdict };
     }
     let slack = match document.syntax {
@@ -91,7 +95,8 @@ fn base(document: &InvoiceDocument, category: &Category, rate: &Group) -> Verdic
     let id = format!("{}-08", category.rules);
     let percent = rate.number("vat_rate");
     let is_mine = |group: &&Group| {
-        group.get("vat_category") == Some(category.code) && (!category.is_taxed || group.number("vat_rate") == percent)
+        group.get("vat_category") == Some(category.code)
+            && (!category.is_taxed || group.number("vat_rate") == percent)
     };
     let lines: Vec<&Group> = document.lines.iter().map(|line| &line.group).filter(is_mine).collect();
     let others: Vec<&Group> = document.allowances.iter().filter(is_mine).collect();

@@ -3,7 +3,9 @@
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use lopdf::encryption::crypt_filters::{Aes256CryptFilter, CryptFilter};
-use lopdf::{Dictionary, Document, EncryptionState, EncryptionVersion, Object, Permissions, Stream, dictionary};
+use lopdf::{
+    Dictionary, Document, EncryptionState, EncryptionVersion, Object, Permissions, Stream, dictionary,
+};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
@@ -26,7 +28,9 @@ fn document(contents: Vec<Stream>, resources: impl Fn(&mut Document, usize) -> D
         kids.push(Object::Reference(document.add_object(page)));
     }
     let count = kids.len() as i64;
-    document.objects.insert(pages, dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => count }.into());
+    document
+        .objects
+        .insert(pages, dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => count }.into());
     let catalog = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => pages });
     document.trailer.set("Root", catalog);
     document
