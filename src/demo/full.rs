@@ -108,12 +108,7 @@ fn home_office(estate: &Estate, dir: &Path, sources: &mut Vec<Source>) -> Result
 }
 
 /// The councils: each sees its own cases of the contact centre; one has its jobs elsewhere.
-fn councils(
-    requests: &[service::Request],
-    dir: &Path,
-    rest: &str,
-    sources: &mut Vec<Source>,
-) -> Result<()> {
+fn councils(requests: &[service::Request], dir: &Path, rest: &str, sources: &mut Vec<Source>) -> Result<()> {
     for (position, council) in COUNCILS.iter().enumerate() {
         lg45::write(position, requests, &systems(dir, council.code).join("lg45"))?;
         let address = format!("file:systems/{}/lg45", council.code);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::connector::contract::{Origin, Recast};
+use crate::connector::contract::{CodeMap, Origin, Recast};
 use chrono_tz::Tz;
 
 fn column(ty: Type) -> Column {

@@ -13,7 +13,9 @@ pub(super) fn ask(asked: &mut Asked, requests: &[Request]) {
             *counts.entry(key).or_default() += 1;
         }
         let counts = counts.into_iter();
-        counts.map(|((force, channel, status), n)| row([force.into(), channel.into(), status.into(), int(n)])).collect()
+        counts
+            .map(|((force, channel, status), n)| row([force.into(), channel.into(), status.into(), int(n)]))
+            .collect()
     };
     let sql = "select force, channel, status, count(*) as requests from conformed.service_request
                group by force, channel, status order by force, channel, status";
