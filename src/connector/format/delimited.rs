@@ -61,6 +61,10 @@ impl Parser {
 
     /// Parses what is next in `block`, and says how many bytes that took.
     pub(super) fn next(&mut self, block: &[u8]) -> (usize, Next) {
+        // To the crate, no bytes are the end of a text.
+        if block.is_empty() {
+            return (0, Next::Nothing);
+        }
         let (mut used, mut written) = (0, 0);
         self.count = 0;
         let line = self.csv.line();
