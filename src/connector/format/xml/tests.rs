@@ -142,7 +142,7 @@ fn what_is_not_well_formed_is_refused_with_its_place() {
     for (rest, words) in [
         ("<Worker id='2'>\n<Name>Miller</Fte>", vec!["line 4 (byte 55), in row 2", "not well-formed"]),
         ("<Worker id='2'><Name>Miller", vec!["in row 2", "ends within 3 open elements", "cut"]),
-        ("<Worker id='Miller", vec!["line 3 (byte 27), after row 1", "closing quote"]),
+        ("<Worker id='Miller", vec!["line 3 (byte 27), after row 1", "not closed"]),
         ("<Worker Miller=2/>", vec!["not well-formed", "attribute"]),
         ("<Worker id='&Miller;'/>", vec!["reference"]),
         ("<Worker><Fte>1 & 2</Fte></Worker>", vec!["line 3", "reference"]),
