@@ -128,12 +128,12 @@ fn request(rng: &mut ChaCha8Rng, number: usize, staff: usize) -> Request {
     let lasted = started + rng.random_range(60..20 * DAY);
     let (started, closed) = match at_once {
         true => (None, done(5)),
-        false => (done(started), done(lasted).filter(|_| number % 17 != 0)),
+        false => (done(started), done(lasted).filter(|_| !number.is_multiple_of(17))),
     };
     Request {
         number,
         council,
-        behalf: (number % 9 == 0).then(|| (council + 3) % COUNCILS.len()),
+        behalf: number.is_multiple_of(9).then(|| (council + 3) % COUNCILS.len()),
         service: pick(rng, &SERVICES),
         channel,
         contact: rng.random_range(1..=staff.max(600) / 3),

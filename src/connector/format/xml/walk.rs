@@ -143,7 +143,7 @@ impl<'a> Walk<'a> {
             Event::Start(element) | Event::Empty(element) => self.start(&element).map(|()| Step::On),
             Event::End(_) => Ok(self.end()),
             Event::Text(text) => self.text(&text.into_inner()),
-            Event::CData(text) if self.open.is_empty() => Err(outside()),
+            Event::CData(_) if self.open.is_empty() => Err(outside()),
             Event::CData(text) => self.text(&text.into_inner()),
             Event::GeneralRef(reference) => self.reference(&reference),
             Event::DocType(_) => Err(Error::contract("the document has a DTD, which is not read").hint(

@@ -25,7 +25,7 @@ const FOLDER: &str = "in/beds drop";
 /// An object store with an empty bucket.
 #[derive(Debug)]
 pub(super) struct Store {
-    pub(super) running: Running,
+    _running: Running,
     /// For writing; nothing where uploads have another way.
     client: Option<Arc<dyn ObjectStore>>,
     endpoint: String,
@@ -173,7 +173,7 @@ pub(super) async fn s3() -> Option<Store> {
         ("access_key_id", "hub"),
         ("secret_access_key", PASSWORD),
     ]);
-    Some(Store { running, client: Some(client), endpoint, scheme: "s3", options })
+    Some(Store { _running: running, client: Some(client), endpoint, scheme: "s3", options })
 }
 
 /// The account of a private Azurite, and its key.
@@ -223,7 +223,7 @@ pub(super) async fn azure(certificate: Option<(&str, &str, &Path)>) -> Option<St
         ("access_key", key),
         ("allow_http", allow_http),
     ]);
-    Some(Store { running, client: Some(client), endpoint, scheme: "az", options })
+    Some(Store { _running: running, client: Some(client), endpoint, scheme: "az", options })
 }
 
 /// An emulator of Google's store, which asks for no key.
@@ -246,5 +246,5 @@ pub(super) async fn gcs() -> Option<Store> {
     let url = format!("{endpoint}/storage/v1/b");
     first(&running, || reqwest::Client::new().post(&url).body(bucket.clone()).send()).await;
     let options = options(&[("base_url", &endpoint), ("skip_signature", "true"), ("allow_http", "true")]);
-    Some(Store { running, client: None, endpoint, scheme: "gs", options })
+    Some(Store { _running: running, client: None, endpoint, scheme: "gs", options })
 }
