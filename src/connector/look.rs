@@ -10,7 +10,6 @@ use datafusion::arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use std::collections::BTreeMap;
 use std::io::Write;
-use tempfile::NamedTempFile;
 
 /// Of more than this share of the rows, a reason tells of the contract and not of the rows.
 const OF_THE_CONTRACT: f64 = 0.05;
@@ -39,28 +38,35 @@ pub async fn look(session: &mut Session, source: &Source, contract: &Contract) -
     let lenient = Contract { drift, ..contract.clone() };
     let extract = match session.offers(contract).await {
         Ok(Offer::Table) => session.read(&lenient, &Span::Whole).await.map(|extract| (extract, None)),
-        Ok(Offer::Answer) if contract.is_queue() => {
-            found.notes.push("a queue is emptied by whoever reads it: it is not looked at".into());
-            return Ok(found);
-        }
-        Ok(Offer::Answer) => {
-            let bytes = session.ask(contract, &Span::Whole).await?;
-            let kept = kept(bytes).await?;
-            read_file(source, &lenient, &file("answer", &kept)).map(|extract| (extract, Some(kept)))
-        }
         Ok(Offer::Files { ready, arriving }) => {
             if !arriving.is_empty() {
                 found.notes.push(format!("still arriving: {}", arriving.join(", ")));
             }
             let Some(newest) = ready.last() else {
-                let patterns = contract.file.as_ref().map_or(String::new(), |file| file.matching.join(", "));
-                found.notes.push(format!("no file matches {patterns}"));
+                let patterns = contract.file.as_ref().map(|file| file.matching.join("\" or \""));
+                let pattern = patterns.unwrap_or_default();
+                found.notes.push(format!("no file matches \"{pattern}\""));
                 return Ok(found);
             };
-            found.notes.push(format!("1 of {} files looked at: {}", ready.len(), newest.name));
+            found.notes.push(format!("{} of {} files looked at: {}", 1, ready.len(), newest.name));
             let kept = kept(session.fetch(contract, newest).await?).await?;
-            read_file(source, &lenient, &file(&newest.name, &kept)).map(|extract| (extract, Some(kept)))
+            let (name, tag) = (newest.name.clone(), newest.tag.clone());
+            let file = SourceFile { name, tag, sha256: String::new(), path: kept.path().to_path_buf() };
+            read_file(source, &lenient, &file).map(|extract| (extract, Some(kept)))
         }
+        Ok(Offer::Answer) if contract.is_queue() => {
+            found.notes.push("a queue is not looked at: looking empties it".into());
+            return Ok(found);
+        }
+        Ok(Offer::Answer) => match session.ask(contract, &Span::Whole).await {
+            Ok(bytes) => {
+                let kept = kept(bytes).await?;
+                let (name, tag) = (format!("{}.json", contract.entity), String::new());
+                let file = SourceFile { name, tag, sha256: String::new(), path: kept.path().to_path_buf() };
+                read_file(source, &lenient, &file).map(|extract| (extract, Some(kept)))
+            }
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     match extract {
@@ -78,21 +84,6 @@ async fn kept(mut bytes: Bytes) -> Result<tempfile::NamedTempFile> {
     }
     kept.flush().map_err(unusable)?;
     Ok(kept)
-}
-
-/// The bytes of a file, for as long as it is looked at.
-async fn kept(mut bytes: Bytes) -> Result<NamedTempFile> {
-    let mut kept = NamedTempFile::new().map_err(unusable)?;
-    while let Some(chunk) = bytes.try_next().await? {
-        kept.write_all(&chunk).map_err(unusable)?;
-    }
-    kept.flush().map_err(unusable)?;
-    Ok(kept)
-}
-
-fn file(name: &str, kept: &NamedTempFile) -> SourceFile {
-    let path = kept.path().to_path_buf();
-    SourceFile { name: name.into(), tag: String::new(), sha256: String::new(), path }
 }
 
 /// Reads a file to its end, or a table as far as its first rows, and tells what is not as the
