@@ -22,8 +22,6 @@ pub(super) struct Parser {
     ends: Vec<usize>,
     /// How many cells the record has.
     count: usize,
-    /// Whether lines may end with CR alone, which the crate does not count.
-    has_bare_cr: bool,
 }
 
 /// Reads the blocks of a file.
@@ -56,7 +54,7 @@ impl Parser {
     /// A parser for cells between `delimiter`s, and in `quote`s where they hold delimiters.
     pub(super) fn new(delimiter: u8, quote: u8) -> Self {
         let csv = parser(delimiter, quote);
-        Self { delimiter, quote, csv, text: vec![0; 1024], ends: vec![0; 64], count: 0, has_bare_cr: true }
+        Self { delimiter, quote, csv, text: vec![0; 1024], ends: vec![0; 64], count: 0 }
     }
 
     /// Parses what is next in `block`, and says how many bytes that took.
@@ -67,7 +65,6 @@ impl Parser {
         }
         let (mut used, mut written) = (0, 0);
         self.count = 0;
-        let line = self.csv.line();
         loop {
             let (result, read, wrote, ended) =
                 self.csv.read_record(&block[used..], &mut self.text[written..], &mut self.ends[self.count..]);
@@ -88,16 +85,11 @@ impl Parser {
         let start = block.iter().position(|byte| !ends_line(*byte)).unwrap_or(used).min(used);
         let end = block[start..used].iter().rposition(|byte| !ends_line(*byte)).map_or(0, |at| at + 1);
         let record = start..start + end;
-        let may_span = self.csv.line() - line > 1 || self.has_bare_cr;
-        if may_span && self.has_stray(&block[record.clone()]) {
+        let spans = memchr2(b'\n', b'\r', &block[record.clone()]).is_some();
+        if spans && self.has_stray(&block[record.clone()]) {
             return self.stray(block);
         }
         (used, Next::Record(record))
-    }
-
-    /// Prepares for the records of `block`.
-    fn open(&mut self, block: &[u8]) {
-        self.has_bare_cr = memchr(b'\n', block).is_none();
     }
 
     /// Takes the first line for one whose cells cannot be told apart.
@@ -165,7 +157,6 @@ impl Reader {
     pub(super) fn read(&mut self, block: Block, pages: &mut Pages<'_>) -> Result<bool> {
         let Block { bytes, mut line } = block;
         let bytes = pages.open(bytes);
-        self.parser.open(&bytes);
         let (mut at, mut counted) = (0, 0);
         while at < bytes.len() {
             let (used, next) = self.parser.next(&bytes[at..]);
@@ -216,7 +207,10 @@ impl Reader {
     /// name, and have empty ones behind.
     fn fits(&self) -> bool {
         let Places { width, least, .. } = self.places;
-        let is_blank = |cell: usize| self.parser.text[self.parser.range(cell)].trim_ascii().is_empty();
+        let is_blank = |cell: usize| {
+            let bytes = &self.parser.text[self.parser.range(cell)];
+            std::str::from_utf8(bytes).is_ok_and(|text| text.trim().is_empty())
+        };
         self.parser.count >= least && (width..self.parser.count).all(is_blank)
     }
 
