@@ -3,12 +3,13 @@
 
 use super::query::{self, Format, When};
 use super::run::run_pipeline;
-use crate::demo::{Estate, Extent, Server, Setting};
+use crate::demo::{Estate, Extent, Server, Setting, rest};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::pipeline::run::Outcome;
-use crate::serve::password;
-use crate::{project, serve};
+use crate::project::{self, Address, Project};
+use crate::serve::{self, password};
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use url::Url;
 
 /// Passwords, kept between starts.
@@ -44,7 +46,8 @@ pub struct Args {
     /// The port for Arrow Flight SQL on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 32010)]
     flight_port: u16,
-    /// The port for those systems of the full estate that speak REST, on 127.0.0.1 (a new folder only).
+    /// The port for those systems of the full estate that speak REST, on 127.0.0.1; 0 takes a free one
+    /// (a new folder only).
     #[arg(long, default_value_t = 32012)]
     rest_port: u16,
     /// Make the systems that are databases on this PostgreSQL server instead of in SQLite files; the
@@ -88,14 +91,37 @@ pub(super) async fn run(args: Args) -> Result<bool> {
     };
     // Whoever waits for this file must not find the one of an earlier start.
     fs::remove_file(dir.join(CONNECT)).or_else(ignore_missing).map_err(|e| failed(&dir, e))?;
-    let hub = Arc::new(Hub::open(project::load(&dir)?).await?);
+    let project = project::load(&dir)?;
+    let rest = rest_systems(&project, &dir).await?;
+    let hub = Arc::new(Hub::open(project).await?);
     let report = run_pipeline(&hub, "nightly").await?;
     summary(&dir).await?;
     let complete = report.outcome == Outcome::Succeeded;
     if let Some(listener) = listener {
         serve_until_stopped(hub, &dir, listener).await?;
     }
+    if let Some(rest) = rest {
+        rest.abort();
+    }
     Ok(complete)
+}
+
+/// Starts the systems of the estate that speak REST, if it has any, where its sources look for them.
+async fn rest_systems(project: &Project, dir: &Path) -> Result<Option<JoinHandle<Result<()>>>> {
+    let mut ports = project.sources.values().filter_map(|source| match &source.address {
+        Address::Rest(url) => url.port(),
+        _ => None,
+    });
+    let Some(port) = ports.next() else { return Ok(None) };
+    let key_file = dir.join(rest::KEY_FILE);
+    let key = fs::read_to_string(&key_file).map_err(|e| failed(&key_file, e))?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
+        Error::config(format!("port {port} cannot be used by the REST systems of the demo"))
+            .hint("stop what uses it, or make another demo with --rest-port")
+            .because(e)
+    })?;
+    let dir = dir.to_path_buf();
+    Ok(Some(tokio::spawn(async move { rest::serve(&dir, key.trim(), listener).await })))
 }
 
 async fn listen(port: u16) -> Result<TcpListener> {
@@ -138,10 +164,19 @@ async fn make(args: &Args) -> Result<()> {
         (None, None) => None,
     };
     let flight = format!("127.0.0.1:{}", args.flight_port);
-    let rest = format!("http://127.0.0.1:{}", args.rest_port);
+    let rest_port = match args.rest_port {
+        0 => listen(0).await?.local_addr().map_err(|e| failed(&partial, e))?.port(),
+        port => port,
+    };
+    let rest = format!("http://127.0.0.1:{rest_port}");
     let setting = Setting { flight: &flight, rest: &rest, password_hashes: &hashes, server: server.as_ref() };
     estate.write(&partial, setting).await?;
     certificate(&partial.join("tls"))?;
+    let key = format!("{:032x}", rand::random::<u128>());
+    let key_file = partial.join(rest::KEY_FILE);
+    private(&key_file)
+        .and_then(|mut file| file.write_all(key.as_bytes()))
+        .map_err(|e| failed(&key_file, e))?;
     write_private(&partial.join(PASSWORDS), &passwords)?;
     fs::remove_dir(&args.dir).or_else(ignore_missing).map_err(|e| failed(&args.dir, e))?;
     fs::rename(&partial, &args.dir).map_err(|e| failed(&args.dir, e))

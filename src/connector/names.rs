@@ -95,7 +95,10 @@ impl Named {
     /// The columns of the contract that the source lacks, though they are not optional.
     pub(crate) fn missing<'c>(&self, contract: &'c Contract) -> impl Iterator<Item = &'c Column> {
         let columns = contract.columns.iter().zip(self.cells.clone());
-        columns.filter(|(column, cell)| cell.is_none() && !column.optional).map(|(column, _)| column)
+        let is_missing = |(column, cell): &(&Column, Option<usize>)| {
+            cell.is_none() && !column.optional && column.origin == Origin::Cell
+        };
+        columns.filter(is_missing).map(|(column, _)| column)
     }
 }
 

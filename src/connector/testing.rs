@@ -151,7 +151,8 @@ pub(crate) fn request() -> Request {
         parent: None,
         queue: None,
         layout: FileLayout {
-            matching: String::new(),
+            matching: Vec::new(),
+            member: Member::Only,
             format: FileFormat::Json { rows: Some("$.items[*]".into()), count: None },
             encoding: Encoding::Utf8,
             trailer: None,

@@ -111,6 +111,8 @@ pub(super) fn unambiguous(local: Minute) -> Minute {
 pub(super) enum Style {
     /// `01-APR-2024`.
     Report,
+    /// `01-APR-24`, `01-APR-24 09:30:00`.
+    ShortReport,
     /// `01/04/2024`, `01/04/2024 09:30` or with seconds.
     Slash,
     /// `20240401`, `202404010930` or with seconds.
@@ -126,12 +128,15 @@ pub(super) fn push_day(out: &mut String, day: Day, style: Style) {
     let date = date(day);
     let (year, month, day) = (date.year() as u32, date.month(), date.day());
     match style {
-        Style::Report => {
+        Style::Report | Style::ShortReport => {
             push_two(out, day);
             out.push('-');
             out.push_str(MONTHS[month as usize - 1]);
             out.push('-');
-            push_year(out, year);
+            match style {
+                Style::Report => push_year(out, year),
+                _ => push_two(out, year),
+            }
         }
         Style::Slash | Style::Dot => {
             let separator = if style == Style::Slash { '/' } else { '.' };

@@ -166,11 +166,11 @@ pub(super) static HOME_OFFICE: Force = Force {
 
 /// The numbers of Metis, which replaced it.
 pub(super) static HOME_OFFICE_SINCE: Numbers = Numbers {
-    supplier: ("30000", 9),
-    order: ("PO", 8),
-    invoice: ("30010", 9),
-    payment: ("30020", 9),
-    journal: ("30030", 9),
+    supplier: ("30000", 5),
+    order: ("30040", 6),
+    invoice: ("30010", 6),
+    payment: ("30020", 6),
+    journal: ("30030", 7),
 };
 
 /// A part of the world with its own stream of random numbers, so that a change to one part does

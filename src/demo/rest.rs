@@ -30,7 +30,7 @@ const PAGE: usize = 500;
 enum Manner {
     /// Oracle Fusion: basic authentication, `limit` and `offset`, `hasMore` in the answer.
     Fusion,
-    /// Abavus: a key in the header `iPublicKey`, `page` from 1, queues that reading empties.
+    /// Abavus: a key in the header `iPublicKey`, `limit` and `offset`, queues that reading empties.
     Abavus,
 }
 
@@ -47,8 +47,10 @@ struct System {
 struct Asked {
     limit: Option<usize>,
     offset: Option<usize>,
-    page: Option<usize>,
 }
+
+/// The file with the password of the interfaces, in the folder of the estate.
+pub const KEY_FILE: &str = ".rest-key";
 
 /// Answers for the systems of the estate in `dir` until `listener`'s task is dropped. `secret` is
 /// the password of their only user, `reader`, and their key.
@@ -101,12 +103,16 @@ impl System {
         if let Some(events) = self.emptied(path)? {
             return Ok(Some(events));
         }
+        if self.manner == Manner::Abavus
+            && let Some((list, _)) =
+                path.strip_prefix("serviceRequest/").and_then(|path| path.split_once('/'))
+        {
+            // Nobody has added anything to a request.
+            return Ok(Some(json!({ list: [], "message": "None Found" })));
+        }
         let Some(items) = read(&self.folder.join(format!("{path}.json")))? else { return Ok(None) };
         let limit = asked.limit.unwrap_or(PAGE).min(PAGE);
-        let offset = match self.manner {
-            Manner::Fusion => asked.offset.unwrap_or(0),
-            Manner::Abavus => asked.page.unwrap_or(1).saturating_sub(1) * limit,
-        };
+        let offset = asked.offset.unwrap_or(0);
         let all = items.len();
         let page: Vec<Value> = items.into_iter().skip(offset).take(limit).collect();
         Ok(Some(match self.manner {
@@ -115,10 +121,9 @@ impl System {
                 "hasMore": offset + page.len() < all,
                 "limit": limit,
                 "offset": offset,
-                "totalResults": all,
                 "items": page,
             }),
-            Manner::Abavus => json!({ "result": true, "total": all, "serviceRequests": page }),
+            Manner::Abavus => json!({ "serviceRequests": page, "message": "Service requests retrieved." }),
         }))
     }
 

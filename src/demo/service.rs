@@ -55,12 +55,12 @@ pub(super) struct Service {
 }
 
 const SERVICES: [Service; 6] = [
-    Service { lgsl: "524", name: "Domestic waste collection - missed" },
-    Service { lgsl: "525", name: "Bulky waste collection" },
-    Service { lgsl: "539", name: "Abandoned vehicles" },
+    Service { lgsl: "524", name: "Missed bin" },
+    Service { lgsl: "525", name: "Bulky waste" },
+    Service { lgsl: "539", name: "Abandoned vehicle" },
     Service { lgsl: "541", name: "Fly-tipping" },
-    Service { lgsl: "548", name: "Street cleaning" },
-    Service { lgsl: "560", name: "Road and pavement faults" },
+    Service { lgsl: "548", name: "Litter" },
+    Service { lgsl: "560", name: "Pothole" },
 ];
 
 /// How somebody asked.
@@ -93,6 +93,22 @@ pub(super) struct Request {
     pub closed: Option<Minute>,
 }
 
+impl Request {
+    /// Whether it is in the council's own job system, not in the contact centre's.
+    pub(super) fn is_job(&self) -> bool {
+        self.council == WITH_JOBS && matches!(self.channel, "WEB" | "MOBILE")
+    }
+
+    /// Its state in the consolidated view.
+    pub(super) fn status(&self) -> &'static str {
+        match (self.closed, self.started) {
+            (Some(_), _) => "closed",
+            (None, Some(_)) => "in progress",
+            (None, None) => "open",
+        }
+    }
+}
+
 /// Everything that was asked of the councils in an estate of `staff`.
 pub(super) fn requests(staff: usize, seed: u64) -> Vec<Request> {
     let mut rng = stream(seed, 15, Part::Shared);
@@ -112,12 +128,12 @@ fn request(rng: &mut ChaCha8Rng, number: usize, staff: usize) -> Request {
     let lasted = started + rng.random_range(60..20 * DAY);
     let (started, closed) = match at_once {
         true => (None, done(5)),
-        false => (done(started), done(lasted).filter(|_| number % 17 != 0)),
+        false => (done(started), done(lasted).filter(|_| !number.is_multiple_of(17))),
     };
     Request {
         number,
         council,
-        behalf: (number % 9 == 0).then(|| (council + 3) % COUNCILS.len()),
+        behalf: number.is_multiple_of(9).then(|| (council + 3) % COUNCILS.len()),
         service: pick(rng, &SERVICES),
         channel,
         contact: rng.random_range(1..=staff.max(600) / 3),

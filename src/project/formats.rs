@@ -2,7 +2,9 @@
 
 use super::reader::{Section, Text, Value};
 use crate::connector;
-use crate::connector::contract::{BiccLayout, Column, FileFormat, Header, InvoicePart, SheetLayout, XmlLayout};
+use crate::connector::contract::{
+    BiccLayout, Column, FileFormat, Header, InvoicePart, SheetLayout, XmlLayout,
+};
 use crate::error::known;
 use std::collections::BTreeMap;
 
@@ -23,7 +25,11 @@ pub(super) fn format(section: &mut Section<'_>) -> Option<FileFormat> {
         "bicc" => bicc(section).map(FileFormat::Bicc),
         "invoice" => part(section).map(FileFormat::Invoice),
         other => {
-            let hint = known("formats", other, ["bicc", "csv", "fixed", "invoice", "json", "ndjson", "sheet", "xml"]);
+            let hint = known(
+                "formats",
+                other,
+                ["bicc", "csv", "fixed", "invoice", "json", "ndjson", "sheet", "xml"],
+            );
             section.problem(format.span, format!("unknown format \"{other}\""), hint);
             None
         }

@@ -2,6 +2,7 @@
 //! over TLS asking every question of `truth.json` as its user.
 
 use crate::servers::{self, PASSWORD};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -27,8 +28,12 @@ struct Served {
 
 impl Served {
     fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    fn start_with(dir: &Path, arguments: &[&str]) -> Self {
         let process =
-            demo(dir, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
+            demo(dir, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
         let mut served = Self { process };
         let started = Instant::now();
         while !dir.join("connect.json").exists() {
@@ -68,9 +73,26 @@ fn every_question_is_answered_over_tls_and_no_force_sees_another() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dir = folder.path().join("demo");
     let _served = Served::start(&dir);
+    every_question(&python, &dir);
+}
+
+#[test]
+fn the_full_estate_is_true_too() {
+    let Some(python) = std::env::var_os("MUSTER_TEST_PYTHON") else {
+        eprintln!("SKIPPED: MUSTER_TEST_PYTHON is not set; tests/run sets it");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("demo");
+    let _served = Served::start_with(&dir, &["--estate", "full", "--rest-port", "0"]);
+    every_question(&python, &dir);
+}
+
+/// Asks the demo in `dir` every question of its truth.
+fn every_question(python: &OsStr, dir: &Path) {
     let mut asked = Command::new(python)
         .arg("tests/python/flight_truth.py")
-        .arg(&dir)
+        .arg(dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -344,6 +344,7 @@ async fn listings_hold_what_is_granted() {
                 | muster       | hub            | check_failures | VIEW       |
                 | muster       | hub            | checks         | VIEW       |
                 | muster       | hub            | coverage       | VIEW       |
+                | muster       | hub            | findings       | VIEW       |
                 | muster       | hub            | lineage        | VIEW       |
                 | muster       | hub            | loads          | VIEW       |
                 | muster       | hub            | quarantine     | VIEW       |

@@ -157,9 +157,9 @@ fn a_field_that_no_invoice_has_is_a_problem() {
     fs::write(folder.path().join("connectors/post/connector.toml"), contract).unwrap();
     fs::write(folder.path().join("muster.toml"), "[hub]\nname = \"invoices\"\n").unwrap();
     let problems = project::load_with(folder.path(), &Library::empty()).unwrap_err();
-    let problems = format!("{problems:?}");
+    let problems = problems.plain();
     assert!(
-        problems.contains("this part has no field \\\"gross_totals\\\"") && problems.contains("gross_total"),
+        problems.contains("this part has no field \"gross_totals\"") && problems.contains("gross_total\""),
         "{problems}"
     );
 }

@@ -31,6 +31,7 @@ mod hub;
 mod interference;
 mod invoice;
 mod load;
+mod new;
 mod packages;
 mod path;
 mod pull;

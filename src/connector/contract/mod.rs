@@ -10,7 +10,8 @@ pub use column::{CodeMap, Column, EXTRA, Origin, Place, Recast};
 pub use drift::{Drift, Policy, Skip};
 pub use http::{PageSize, Paging, Parent, PathPart, Queue, Request, Since};
 pub use layout::{
-    BiccLayout, Encoding, FileFormat, FileLayout, Header, InvoicePart, Member, SheetLayout, Trailer, TrailerPart,
+    BiccLayout, Encoding, FileFormat, FileLayout, Header, InvoicePart, Member, SheetLayout, Trailer,
+    TrailerPart,
 };
 pub use xml::{XmlLayout, XmlName, XmlPath};
 

@@ -9,10 +9,6 @@ use memchr::{memchr, memrchr2};
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// How many records may begin a quote that is not closed within the longest row: each is looked for
-/// anew.
-const STRAYS: usize = 100;
-
 /// Whole records, each with its line end.
 #[derive(Debug)]
 pub(super) struct Block {
@@ -33,7 +29,6 @@ pub(super) struct Blocks {
     has_more: bool,
     /// What was given back.
     first: VecDeque<Block>,
-    strays: usize,
 }
 
 /// What tells a line end that ends a record from one in a cell.
@@ -81,7 +76,6 @@ impl Blocks {
             line: start + 1,
             has_more: true,
             first: VecDeque::new(),
-            strays: 0,
         }
     }
 
@@ -165,7 +159,7 @@ impl Blocks {
 
     /// The end of the line with which a row beyond all measure begins, if the quote at `open` made it
     /// so: whoever reads the line finds that out.
-    fn stray_line(&mut self, open: Option<usize>) -> Result<usize> {
+    fn stray_line(&self, open: Option<usize>) -> Result<usize> {
         let most = MAX_ROW_BYTES >> 20;
         let blank = self.buffer.iter().take_while(|byte| ends_line(**byte)).count();
         let Some(open) = open else {
@@ -174,8 +168,7 @@ impl Blocks {
                 .hint("the data may be binary, or the encoding may differ from the contract"));
         };
         let end = blank + line_end(&self.buffer[blank..]);
-        self.strays += 1;
-        if end < self.buffer.len() && self.strays <= STRAYS {
+        if end < self.buffer.len() {
             return Ok(end);
         }
         let line = self.line + line_ends(&self.buffer[..open]);

@@ -6,7 +6,7 @@ use crate::connector::format::header::Places;
 use crate::connector::format::pages::Pages;
 use crate::connector::format::{ends_line, line_end, line_ends};
 use crate::connector::value::{Cell, Code, readable};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use csv_core::ReadRecordResult;
 use memchr::{memchr, memchr2};
 use std::ops::Range;
@@ -22,8 +22,6 @@ pub(super) struct Parser {
     ends: Vec<usize>,
     /// How many cells the record has.
     count: usize,
-    /// Whether lines may end with CR alone, which the crate does not count.
-    has_bare_cr: bool,
 }
 
 /// Reads the blocks of a file.
@@ -45,9 +43,6 @@ pub(super) enum Next {
     Stray(Range<usize>),
 }
 
-/// How many lines of a block may have a quote that is open to its end: each is looked for anew.
-const STRAYS: usize = 100;
-
 /// A new parser of the same kind: a clone of the crate's own one loses its tables.
 impl Clone for Parser {
     fn clone(&self) -> Self {
@@ -59,14 +54,17 @@ impl Parser {
     /// A parser for cells between `delimiter`s, and in `quote`s where they hold delimiters.
     pub(super) fn new(delimiter: u8, quote: u8) -> Self {
         let csv = parser(delimiter, quote);
-        Self { delimiter, quote, csv, text: vec![0; 1024], ends: vec![0; 64], count: 0, has_bare_cr: true }
+        Self { delimiter, quote, csv, text: vec![0; 1024], ends: vec![0; 64], count: 0 }
     }
 
     /// Parses what is next in `block`, and says how many bytes that took.
     pub(super) fn next(&mut self, block: &[u8]) -> (usize, Next) {
+        // To the crate, no bytes are the end of a text.
+        if block.is_empty() {
+            return (0, Next::Nothing);
+        }
         let (mut used, mut written) = (0, 0);
         self.count = 0;
-        let line = self.csv.line();
         loop {
             let (result, read, wrote, ended) =
                 self.csv.read_record(&block[used..], &mut self.text[written..], &mut self.ends[self.count..]);
@@ -87,16 +85,11 @@ impl Parser {
         let start = block.iter().position(|byte| !ends_line(*byte)).unwrap_or(used).min(used);
         let end = block[start..used].iter().rposition(|byte| !ends_line(*byte)).map_or(0, |at| at + 1);
         let record = start..start + end;
-        let may_span = self.csv.line() - line > 1 || self.has_bare_cr;
-        if may_span && self.has_stray(&block[record.clone()]) {
+        let spans = memchr2(b'\n', b'\r', &block[record.clone()]).is_some();
+        if spans && self.has_stray(&block[record.clone()]) {
             return self.stray(block);
         }
         (used, Next::Record(record))
-    }
-
-    /// Prepares for the records of `block`.
-    fn open(&mut self, block: &[u8]) {
-        self.has_bare_cr = memchr(b'\n', block).is_none();
     }
 
     /// Takes the first line for one whose cells cannot be told apart.
@@ -164,8 +157,7 @@ impl Reader {
     pub(super) fn read(&mut self, block: Block, pages: &mut Pages<'_>) -> Result<bool> {
         let Block { bytes, mut line } = block;
         let bytes = pages.open(bytes);
-        self.parser.open(&bytes);
-        let (mut at, mut counted, mut strays) = (0, 0, 0);
+        let (mut at, mut counted) = (0, 0);
         while at < bytes.len() {
             let (used, next) = self.parser.next(&bytes[at..]);
             let (Next::Record(found) | Next::Stray(found)) = &next else { break };
@@ -175,10 +167,6 @@ impl Reader {
             counted = record.start;
             match next {
                 Next::Stray(_) => {
-                    strays += 1;
-                    if strays > STRAYS {
-                        return Err(too_many_strays(line));
-                    }
                     let message = "a quote opens a cell and does not close it";
                     pages.push_ragged(line, record, Code::UnclosedQuote, message)?;
                 }
@@ -219,7 +207,10 @@ impl Reader {
     /// name, and have empty ones behind.
     fn fits(&self) -> bool {
         let Places { width, least, .. } = self.places;
-        let is_blank = |cell: usize| self.parser.text[self.parser.range(cell)].trim_ascii().is_empty();
+        let is_blank = |cell: usize| {
+            let bytes = &self.parser.text[self.parser.range(cell)];
+            std::str::from_utf8(bytes).is_ok_and(|text| text.trim().is_empty())
+        };
         self.parser.count >= least && (width..self.parser.count).all(is_blank)
     }
 
@@ -252,11 +243,6 @@ fn parser(delimiter: u8, quote: u8) -> csv_core::Reader {
 
 fn is_blank(block: &[u8]) -> bool {
     block.iter().all(|byte| ends_line(*byte))
-}
-
-fn too_many_strays(line: i64) -> Error {
-    Error::contract(format!("more than {STRAYS} quotes are not closed, the last one in line {line}"))
-        .hint("the cells may begin with quotes that mean nothing: name another `quote` in the contract")
 }
 
 fn decoded(bytes: &[u8]) -> Cell<'_> {

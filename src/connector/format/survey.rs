@@ -44,7 +44,7 @@ pub(super) fn read(
     let mut watch = |batch: RecordBatch| {
         let is_first = suspects.is_none();
         let found = suspects.get_or_insert_with(|| suspects_of(contract, layout, &batch));
-        !(is_first && !found.is_empty()) && emit(batch)
+        (!is_first || found.is_empty()) && emit(batch)
     };
     let read = read_once(contract, layout, file, at, &mut watch)?;
     let suspects = suspects.unwrap_or_default();

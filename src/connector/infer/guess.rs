@@ -140,7 +140,7 @@ fn typed(name: &str, values: &[String]) -> Guess {
     if values.is_empty() {
         return text;
     }
-    if let Some(dates) = patterned("date", &DATES, values, |chrono| date(chrono)) {
+    if let Some(dates) = patterned("date", &DATES, values, date) {
         return dates;
     }
     if let Some(moments) = patterned("timestamp", &MOMENTS, values, |chrono| Type::Timestamp {

@@ -188,7 +188,14 @@ impl Book {
             (rows, _) => rows,
         };
         let sums = sums::finish(self.tallies).map_err(|error| error.at(&self.at))?;
-        Ok(Totals { source_rows, received_rows, sums, high: None, findings: self.notes.finish(), alive: None })
+        Ok(Totals {
+            source_rows,
+            received_rows,
+            sums,
+            high: None,
+            findings: self.notes.finish(),
+            alive: None,
+        })
     }
 
     /// Numbers the bad rows and makes a batch of all that need not wait.

@@ -284,3 +284,33 @@ fn words_mean_the_same_moments_in_typed_cells() {
     typed(&grade, units(20, 1), Err("not_accepted c: \"2.0\" is not one of 1, 2"));
     typed(&grade, Cell::Int(3), Err("not_accepted c: \"3\" is not one of 1, 2"));
 }
+
+#[test]
+fn texts_are_recast_before_they_are_read() {
+    let recast = |ty: Type, recast: Recast, null: &[&str], received: &str| {
+        let column = Column { recast, null: words(null), ..column(ty) };
+        let mut reader = Reader::new(&column, false).unwrap();
+        let value = reader.read(Cell::Text(received.into())).map(|value| format!("{value:?}"));
+        (value.map_err(|reason| reason.to_string()), reader.take_unmapped().rows)
+    };
+    let take = Recast { take: Some("\\((\\d+)\\)$".into()), ..Recast::default() };
+    assert_eq!(recast(Type::Int, take.clone(), &[], "COUNCIL (200398)"), (Ok("Int(200398)".into()), 0));
+    assert_eq!(recast(Type::Int, take, &[], "COUNCIL"), (Ok("Null".into()), 0));
+    let codes = || [("P".to_string(), "paid".to_string())].into();
+    let map = |is_closed| Recast { map: Some(CodeMap { codes: codes(), is_closed }), ..Recast::default() };
+    assert_eq!(recast(Type::Text, map(false), &[], " P "), (Ok("Text(\"paid\")".into()), 0));
+    assert_eq!(recast(Type::Text, map(false), &[], "X"), (Ok("Text(\"X\")".into()), 1));
+    assert_eq!(recast(Type::Text, map(false), &["X"], "X"), (Ok("Null".into()), 0));
+    let closed = "unmapped c: \"X\" is not a code of the column's map";
+    assert_eq!(recast(Type::Text, map(true), &[], "X"), (Err(closed.into()), 0));
+    let default = Recast { default: Some("7".into()), ..Recast::default() };
+    assert_eq!(recast(Type::Int, default.clone(), &["-"], "-"), (Ok("Int(7)".into()), 0));
+    assert_eq!(recast(Type::Int, default, &[], ""), (Ok("Int(7)".into()), 0));
+    let trim = Recast { trim: true, ..Recast::default() };
+    assert_eq!(recast(Type::Text, trim, &[], " a "), (Ok("Text(\"a\")".into()), 0));
+    let forgives = Recast { forgives: true, ..Recast::default() };
+    assert_eq!(recast(Type::Int, forgives, &[], "x"), (Ok("Null".into()), 0));
+    let wrong =
+        Column { recast: Recast { default: Some("x".into()), ..Recast::default() }, ..column(Type::Int) };
+    assert!(Reader::new(&wrong, false).unwrap_err().to_string().starts_with("the default of column 'c'"));
+}

@@ -5,11 +5,13 @@ mod duty;
 mod finance;
 mod hr;
 mod hub;
+mod services;
 
 pub(super) use crate::demo::truth::duty::Tally;
 
 use crate::demo::calendar;
 use crate::demo::force::{FORCES, Force};
+use crate::demo::service::Request;
 use crate::demo::world::{Ledger, People};
 use crate::demo::write::Received;
 use crate::error::{Error, Result};
@@ -62,6 +64,13 @@ pub(super) fn of_finances(facts: &[Facts]) -> Vec<Question> {
 pub(super) fn of_approvals(facts: &Facts) -> Vec<Question> {
     let mut asked = Asked::default();
     approvals::ask(&mut asked, facts);
+    asked.questions
+}
+
+/// Every question about what is asked of councils.
+pub(super) fn of_services(requests: &[Request]) -> Vec<Question> {
+    let mut asked = Asked::default();
+    services::ask(&mut asked, requests);
     asked.questions
 }
 

@@ -2,13 +2,16 @@
 //! renders rows of text cells as SQLite tables, delimited files or fixed-width files, counts what
 //! the control records need, and plants bad rows.
 
+pub(super) mod abavus;
 mod agresso;
 pub(super) mod air_approvals;
 mod carm;
 mod crown_dms;
 mod efinancials;
 mod files;
+pub(super) mod fusion;
 mod itrent;
+pub(super) mod lg45;
 pub(super) mod oracle_ebs;
 pub(super) mod proactis;
 mod row;

@@ -2,7 +2,7 @@
 
 use crate::demo::calendar::{MONTHS, Style};
 use crate::demo::force::Force;
-use crate::demo::world::{Ledger, Line};
+use crate::demo::world::{Account, Ledger, Line};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
 use crate::demo::write::{Delimited, Fault, Format, Layout, bad, int, number, ragged, text, twice};
@@ -156,29 +156,38 @@ pub(in crate::demo) fn write(_: &Force, ledger: &Ledger, dir: &Path) -> Result<V
 fn codes(ledger: &Ledger, store: &mut Store) -> Result<()> {
     let mut row = Row::default();
     for account in &ledger.accounts {
-        let class = match account.subjective {
-            "officer_pay" => "OFFICER PAY",
-            "staff_pay" => "STAFF PAY",
-            "pcso_pay" => "PCSO PAY",
-            "officer_overtime" => "OFFICER OT",
-            "staff_overtime" => "STAFF OT",
-            "premises" => "PREMISES",
-            "transport" => "TRANSPORT",
-            "supplies_services" => "SUPPLIES",
-            "third_party" => "THIRD PARTY",
-            "income" => "INCOME",
-            _ => "SUSPENSE",
-        };
         for cost_centre in &ledger.cost_centres {
-            row.clear().text(&account.code).text(cost_centre).text(account.name).text(class).text("Y");
+            row.clear()
+                .text(&account.code)
+                .text(cost_centre)
+                .text(account.name)
+                .text(heading(account))
+                .text("Y");
             store.put(0, &row)?;
         }
     }
     Ok(())
 }
 
+/// Oracle's heading of an account.
+pub(super) fn heading(account: &Account) -> &'static str {
+    match account.subjective {
+        "officer_pay" => "OFFICER PAY",
+        "staff_pay" => "STAFF PAY",
+        "pcso_pay" => "PCSO PAY",
+        "officer_overtime" => "OFFICER OT",
+        "staff_overtime" => "STAFF OT",
+        "premises" => "PREMISES",
+        "transport" => "TRANSPORT",
+        "supplies_services" => "SUPPLIES",
+        "third_party" => "THIRD PARTY",
+        "income" => "INCOME",
+        _ => "SUSPENSE",
+    }
+}
+
 /// `APR-24` for the first period of 2024, `MAR-25` for its last.
-fn period_name(line: &Line) -> String {
+pub(super) fn period_name(line: &Line) -> String {
     let (month, year) = match line.period {
         1..=9 => (line.period + 2, line.fin_year),
         _ => (line.period - 10, line.fin_year + 1),

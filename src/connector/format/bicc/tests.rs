@@ -125,11 +125,7 @@ fn keys_that_cannot_be_read_are_refused() {
     let at = " member 'a.pecsv': ";
     refused(with_keys("ID\n1\nx\n"), &format!("{at}line 3 has a key that cannot be read"), "compare the key");
     refused(with_keys("ID\n1\n\"\"\n"), &format!("{at}line 3 has a key that cannot be read"), "");
-    refused(
-        with_keys("INVOICE\n1\n"),
-        &format!("{at}column 'ID' is missing"),
-        "",
-    );
+    refused(with_keys("INVOICE\n1\n"), &format!("{at}column 'ID' is missing"), "");
     refused(with_keys(""), &format!("{at}the file is empty"), "header");
     let none = read_bytes(&invoices(), with_keys("ID\n")).unwrap();
     assert_eq!(none.totals.alive, Some(crate::connector::Keys::default()));

@@ -88,11 +88,6 @@ impl Decimal {
         Self { units, scale: digits }.shortest()
     }
 
-    /// The digits behind the point that it needs.
-    pub(super) fn fraction_digits(self) -> u8 {
-        self.scale
-    }
-
     /// The text with at least so many digits behind the point.
     pub(super) fn text(self, digits: u8) -> String {
         match self.at(digits.max(self.scale)) {

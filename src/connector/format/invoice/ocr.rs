@@ -119,6 +119,7 @@ impl Tesseract {
 }
 
 /// Whether the program ended well and in time; it is ended otherwise.
+#[expect(clippy::disallowed_methods, reason = "a reader's own thread waits for another program")]
 fn wait(child: &mut Child) -> std::io::Result<bool> {
     let end = Instant::now() + LONGEST;
     loop {

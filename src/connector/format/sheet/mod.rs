@@ -15,7 +15,7 @@ use crate::connector::Totals;
 use crate::connector::contract::{Contract, SheetLayout};
 use crate::connector::format::records::Records;
 use crate::connector::format::unpack::Part;
-use crate::connector::format::{Emit, part_start};
+use crate::connector::format::{Emit, part_start, within};
 use crate::connector::rows::Received;
 use crate::connector::value::Cell;
 use crate::error::{Error, Result, known};
@@ -63,7 +63,7 @@ pub(super) fn read(
     let (several, mut ordinal, mut has_header) = (parts.len() > 1, 0, false);
     for part in parts {
         let at = part.place(at);
-        let mut book = workbook::open(part.file).map_err(|error| error.at(&at))?;
+        let mut book = workbook::open(part.file).map_err(|error| within(error, &at))?;
         let names = book.sheets();
         for (place, sheet) in chosen(layout, &names).map_err(|error| error.at(&at))? {
             let start = match (several, layout.is_one()) {

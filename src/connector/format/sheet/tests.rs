@@ -246,8 +246,14 @@ fn a_header_of_two_rows_is_joined_below_what_stands_over_it() {
 }
 
 fn with_sheet(mut contract: Contract) -> Contract {
-    let sheet = Column { name: "sheet".into(), from: vec!["_sheet".into()], origin: Origin::Sheet, ..contract.columns[0].clone() };
-    let file = Column { name: "file".into(), from: vec!["_file".into()], origin: Origin::File, ..sheet.clone() };
+    let sheet = Column {
+        name: "sheet".into(),
+        from: vec!["_sheet".into()],
+        origin: Origin::Sheet,
+        ..contract.columns[0].clone()
+    };
+    let file =
+        Column { name: "file".into(), from: vec!["_file".into()], origin: Origin::File, ..sheet.clone() };
     contract.columns.extend([sheet, file]);
     contract
 }

@@ -5,6 +5,7 @@
 //! fetched: one that has a DTD is refused.
 
 mod chunk;
+mod fault;
 mod paths;
 mod walk;
 mod window;

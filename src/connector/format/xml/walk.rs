@@ -2,6 +2,7 @@
 
 use crate::connector::contract::{Contract, XmlLayout};
 use crate::connector::format::xml::chunk::{Chunk, is_there};
+use crate::connector::format::xml::fault::{malformed, outside};
 use crate::connector::format::xml::paths::{OUTSIDE, Paths, Place, Scope};
 use crate::connector::format::xml::window::Window;
 use crate::error::{Error, Result};
@@ -115,10 +116,8 @@ impl<'a> Walk<'a> {
                 Ok(Step::End) => return Ok(self.chunk.is_empty() || self.hand_on()),
                 Err(error) => {
                     let at = reader.error_position().max(before);
-                    return Err(reader
-                        .get_mut()
-                        .fault()
-                        .unwrap_or_else(|| self.placed(error, at, reader.get_ref())));
+                    let error = reader.get_mut().fault().unwrap_or(error);
+                    return Err(self.placed(error, at, reader.get_ref()));
                 }
             }
         }
@@ -144,7 +143,7 @@ impl<'a> Walk<'a> {
             Event::Start(element) | Event::Empty(element) => self.start(&element).map(|()| Step::On),
             Event::End(_) => Ok(self.end()),
             Event::Text(text) => self.text(&text.into_inner()),
-            Event::CData(text) if self.open.is_empty() => Err(outside(&text.into_inner())),
+            Event::CData(_) if self.open.is_empty() => Err(outside()),
             Event::CData(text) => self.text(&text.into_inner()),
             Event::GeneralRef(reference) => self.reference(&reference),
             Event::DocType(_) => Err(Error::contract("the document has a DTD, which is not read").hint(
@@ -170,7 +169,7 @@ impl<'a> Walk<'a> {
         self.scope.open(element).map_err(|error| malformed(&error))?;
         let (parent, next) = match self.open.last() {
             Some(frame) => (frame.place, frame.next),
-            None if self.has_root => return Err(outside(element.name().as_ref())),
+            None if self.has_root => return Err(outside()),
             None => (Some(OUTSIDE), 0),
         };
         let found = parent.and_then(|parent| self.paths.child(parent, next, element, &self.scope));
@@ -286,7 +285,7 @@ impl<'a> Walk<'a> {
 
     fn text(&mut self, text: &str) -> Result<Step> {
         if self.open.is_empty() && !text.trim_ascii().is_empty() {
-            return Err(outside(text));
+            return Err(outside());
         }
         if self.taking > 0 {
             // A line end is one LF, whatever the file has.
@@ -304,7 +303,7 @@ impl<'a> Walk<'a> {
 
     fn reference(&mut self, reference: &BytesRef<'_>) -> Result<Step> {
         if self.open.is_empty() {
-            return Err(outside("&"));
+            return Err(outside());
         }
         let char = reference.resolve_char_ref().map_err(|error| malformed(&error))?;
         let char = match char {
@@ -385,26 +384,4 @@ impl<'a> Walk<'a> {
         }
         None
     }
-}
-
-fn outside(text: &str) -> Error {
-    let what = if text.starts_with('<') { "markup" } else { "something" };
-    Error::contract(format!("{what} stands outside of the root element"))
-        .hint("the file may hold several documents, one after the other; one file is one document")
-}
-
-/// What the parser says of text that is no XML, without the text.
-fn malformed(error: &quick_xml::Error) -> Error {
-    use quick_xml::Error as Xml;
-    let what = match error {
-        Xml::Syntax(error) => error.to_string(),
-        Xml::IllFormed(error) => error.to_string(),
-        Xml::InvalidAttr(_) => "an attribute is not written name=\"value\"".into(),
-        Xml::Encoding(_) => "bytes are malformed in the encoding of the document".into(),
-        Xml::Escape(_) => "a reference has no meaning".into(),
-        Xml::Namespace(_) => "a namespace cannot be declared so".into(),
-        Xml::Io(_) => "the document could not be read".into(),
-    };
-    Error::contract(format!("the document is not well-formed: {what}"))
-        .hint("nothing of it was landed; ask for the file again")
 }

@@ -69,8 +69,7 @@ impl Window {
         self.at -= self.mark;
         self.mark = 0;
         if self.buffer.len() > MAX_ROW_BYTES {
-            let message =
-                format!("what begins in line {} is longer than {} MiB", self.line, MAX_ROW_BYTES >> 20);
+            let message = format!("what begins here is longer than {} MiB", MAX_ROW_BYTES >> 20);
             return Err(Error::contract(message)
                 .hint("see whether the row path names the element that holds one row, and not all of them"));
         }

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 /// A place where tests put a source.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one in each test")]
 pub(super) enum Bench {
     Sqlite(TempDir),
     Files(TempDir),

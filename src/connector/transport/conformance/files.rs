@@ -22,7 +22,7 @@ fn with(change: impl FnOnce(&mut FileLayout)) -> Contract {
 pub(super) async fn offers(source: &Source, contract: &Contract) -> Result<(Vec<Listed>, Vec<String>)> {
     match connector::open(source).await?.offers(contract).await? {
         Offer::Files { ready, arriving } => Ok((ready, arriving)),
-        _ => panic!("a folder offers files"),
+        other => panic!("{other:?} of a folder"),
     }
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn a_file_is_complete_when_its_marker_is_there(bench: &Bench) {
         write(bench, name).await;
     }
     let contract = with(|layout| {
-        (layout.matching, layout.done) = ("E_*".into(), Some("{name}.done".into()));
+        (layout.matching, layout.done) = (vec!["E_*".into()], Some("{name}.done".into()));
         layout.settle = Duration::from_secs(3600);
     });
     assert_eq!(names(bench, &contract).await, (vec!["E_1.csv".into()], vec!["E_2.csv".into()]));

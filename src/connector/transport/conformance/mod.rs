@@ -16,12 +16,12 @@ mod sftp;
 mod stores;
 mod wire;
 
-use bench::Bench;
 use crate::connector::contract::Contract;
 use crate::connector::testing::*;
 use crate::connector::{self, Extract, Offer, SourceFile, Span, read_file};
 use crate::error::{self, Result};
 use crate::project::{Address, Source};
+use bench::Bench;
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use tempfile::TempDir;

@@ -164,7 +164,7 @@ async fn what_may_not_be_read_is_told(bench: &Bench) {
     bench.clear().await;
     let drop = server(bench).drop();
     bench.put("E_1.csv", "ID\n1\n").await;
-    fs::set_permissions(drop.join("E_1.csv"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(drop.join("E_1.csv"), fs::Permissions::from_mode(0o000)).unwrap();
     let (found, _) = offers(&bench.source(), &id()).await.unwrap();
     let error = fetched(&bench.source(), &id(), &found[0]).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Source);
@@ -172,7 +172,7 @@ async fn what_may_not_be_read_is_told(bench: &Bench) {
         told(&error),
         "beds_s.e in 'E_1.csv': the file could not be read / the user of the address needs the right to read it"
     );
-    fs::set_permissions(&drop, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&drop, fs::Permissions::from_mode(0o000)).unwrap();
     let error = offers(&bench.source(), &id()).await.unwrap_err();
     fs::set_permissions(&drop, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(error.kind(), Kind::Source);

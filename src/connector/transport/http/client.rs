@@ -264,7 +264,7 @@ fn check_options(source: &Source, base: &Url) -> Result<()> {
             }
         }
     }
-    let loopback = base.host_str().is_some_and(|host| is_loopback(host));
+    let loopback = base.host_str().is_some_and(is_loopback);
     match base.scheme() == "http" && !loopback && !allowed {
         true => Err(Error::config("the source would be read over plain http")
             .hint("use https, or set allow_http = \"true\" in the source's options")),

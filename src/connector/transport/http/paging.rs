@@ -152,11 +152,15 @@ fn joined(url: &Url, to: &str) -> Result<Url> {
     url.join(to).map_err(|error| Error::source("the address of the next page cannot be read").because(error))
 }
 
-/// Gives a parameter of the query this value, and no other.
+/// Gives a parameter of the query this value, in its place if it has one.
 pub(super) fn set(url: &mut Url, name: &str, value: &str) {
-    let others: Vec<(String, String)> =
-        url.query_pairs().filter(|(known, _)| known != name).map(|(k, v)| (k.into(), v.into())).collect();
-    url.query_pairs_mut().clear().extend_pairs(others).append_pair(name, value);
+    let mut pairs: Vec<(String, String)> =
+        url.query_pairs().map(|(name, value)| (name.into(), value.into())).collect();
+    match pairs.iter_mut().find(|(known, _)| known == name) {
+        Some(pair) => pair.1 = value.into(),
+        None => pairs.push((name.into(), value.into())),
+    }
+    url.query_pairs_mut().clear().extend_pairs(pairs);
 }
 
 fn set_size(url: &mut Url, size: &PageSize) {

@@ -24,7 +24,7 @@ pub(super) struct Dialect {
     /// table, name, type, and `1` for the tables whose names are the same with case.
     pub(super) columns: fn(&str) -> String,
     /// The number of the connection, and how its query is stopped from another one.
-    pub(super) stop: Option<(&'static str, fn(&str) -> String)>,
+    pub(super) stop: Option<Stop>,
     /// What is selected to read a column: text as ISO 8601 and the contract write it, moments with
     /// a zone in UTC.
     pub(super) read: fn(&str, Kind) -> String,
@@ -35,6 +35,9 @@ pub(super) struct Dialect {
     /// How questions are asked about a table.
     pub(super) sql: asked::Dialect,
 }
+
+/// How the number of a connection is asked for, and the statement that stops its query.
+pub(super) type Stop = (&'static str, fn(&str) -> String);
 
 impl Dialect {
     /// The dialect of a product.

@@ -84,10 +84,11 @@ async fn described(reading: &Reading, link: &Link) -> Result<Described, Stop> {
     let (table, dialect) = (&reading.table, reading.moment.dialect);
     let query = (dialect.columns)(&(dialect.literal)(table));
     let rows: Answer = reading.answer(link.ask(query, reading.seconds())).await?;
-    let mut found: Vec<(&String, &String, bool)> = Vec::new();
+    let mut found: Vec<(&str, &String, bool)> = Vec::new();
     let mut columns = Vec::new();
     for row in &rows {
-        let [Some(schema), Some(name), Some(column), ty, is_exact] = row.as_slice() else { continue };
+        let [schema, Some(name), Some(column), ty, is_exact] = row.as_slice() else { continue };
+        let schema = schema.as_deref().unwrap_or_default();
         if found.last().is_none_or(|(last, table, _)| *last != schema || *table != name) {
             found.push((schema, name, is_exact.as_deref() == Some("1")));
         }

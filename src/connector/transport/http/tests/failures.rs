@@ -122,7 +122,7 @@ async fn raw(bytes: &'static str, hangs: bool) -> (Url, JoinHandle<()>) {
     let served = tokio::spawn(async move {
         let mut open = Vec::new();
         while let Ok((mut connection, _)) = listener.accept().await {
-            connection.read(&mut [0; 4096]).await.unwrap();
+            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
             connection.write_all(bytes.as_bytes()).await.unwrap();
             if hangs {
                 open.push(connection);
@@ -206,7 +206,7 @@ async fn encrypted(folder: &TempDir, until: i32) -> Url {
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
             let Ok(mut connection) = acceptor.accept(connection).await else { continue };
-            connection.read(&mut [0; 4096]).await.unwrap();
+            assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
             let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{EMPTY}", EMPTY.len());
             connection.write_all(answer.as_bytes()).await.unwrap();
             connection.shutdown().await.ok();
