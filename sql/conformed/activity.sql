@@ -27,7 +27,7 @@ with
 
 -- A force's own hour, or that of every force which names none. 07:00 is read as 07 hours 00 minutes.
 day_starts as (
-    select force, cast(replace(starts_at, ':', ' hours ') || ' minutes' as interval) as starts_at
+    select applies_to, cast(replace(starts_at, ':', ' hours ') || ' minutes' as interval) as starts_at
     from reference.duty_day
 ),
 
@@ -50,8 +50,8 @@ activities as (
         activities.charged_to,
         activities.source
     from staging.activity as activities
-    left join day_starts as own on activities.force = own.force
-    left join day_starts as everybody on everybody.force = '*'
+    left join day_starts as own on activities.force = own.applies_to
+    left join day_starts as everybody on everybody.applies_to = '*'
 ),
 
 holders as (

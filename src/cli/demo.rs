@@ -211,7 +211,7 @@ fn certificate(dir: &Path) -> Result<()> {
 async fn summary(dir: &Path) -> Result<()> {
     println!();
     for sql in [
-        "select c.force, max(c.status) as status, s.month_end, s.officers_fte, s.all_staff, p.spend, w.worked_hours \
+        "select c.force, max(case when c.status <> 'missing' then c.status end) as status, s.month_end, s.officers_fte, s.all_staff, p.spend, w.worked_hours \
          from hub.coverage c \
          join (select force, month_end, sum(case when worker_type = 'police officer' then fte end) as officers_fte, \
                sum(headcount) as all_staff from marts.strength \

@@ -73,7 +73,7 @@ fn every_question_is_answered_over_tls_and_no_force_sees_another() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dir = folder.path().join("demo");
     let _served = Served::start(&dir);
-    every_question(&python, &dir);
+    every_question(&python, &dir, &[]);
 }
 
 #[test]
@@ -85,14 +85,16 @@ fn the_full_estate_is_true_too() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dir = folder.path().join("demo");
     let _served = Served::start_with(&dir, &["--estate", "full", "--rest-port", "0"]);
-    every_question(&python, &dir);
+    // The searching looks of all fifteen bodies would take minutes.
+    every_question(&python, &dir, &["cheshire", "stafford"]);
 }
 
 /// Asks the demo in `dir` every question of its truth.
-fn every_question(python: &OsStr, dir: &Path) {
+fn every_question(python: &OsStr, dir: &Path, spies: &[&str]) {
     let mut asked = Command::new(python)
         .arg("tests/python/flight_truth.py")
         .arg(dir)
+        .args(spies)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -42,6 +42,11 @@ impl Bench {
         }
     }
 
+    /// Whether it is read through a driver that holds whole tables.
+    pub(super) fn has_greedy_driver(&self) -> bool {
+        !std::ptr::eq(self.base(), self) && !matches!(self.base(), Bench::Postgres(_))
+    }
+
     pub(super) fn is_server(&self) -> bool {
         matches!(self.base(), Bench::Postgres(_) | Bench::Mariadb(_))
     }

@@ -115,6 +115,9 @@ pub(super) async fn a_million_rows_come_in_bounded_batches_and_flat_memory(bench
         assert_eq!(totals.sums["amount"].source.as_deref(), Some("250000.00"));
         assert_eq!(totals.source_rows, Some(1_000_000));
     }
+    if bench.has_greedy_driver() {
+        return;
+    }
     // The text of a table alone has 300 MB.
     let growth = peak().saturating_sub(before) >> 20;
     assert!(growth < 200, "reading took {growth} MiB");

@@ -30,16 +30,8 @@ pub(super) fn source(base: &Bench) -> Source {
     };
     source.address = match source.address {
         Address::Postgres(server) => port("PostgreSQL Unicode", server),
-        // Without these attributes the drivers hold the whole table.
-        Address::Mysql(server) => match port("MariaDB Unicode", server) {
-            Address::Odbc(odbc) => {
-                Address::Odbc(Odbc { attributes: format!("{};Option=3145728", odbc.attributes), ..odbc })
-            }
-            other => other,
-        },
-        Address::Sqlite(path) => {
-            behind(format!("Driver=SQLite3;StepAPI=1;Database={}", path.display()), None)
-        }
+        Address::Mysql(server) => port("MariaDB Unicode", server),
+        Address::Sqlite(path) => behind(format!("Driver=SQLite3;Database={}", path.display()), None),
         other => other,
     };
     source
