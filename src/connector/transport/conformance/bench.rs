@@ -116,6 +116,10 @@ impl Bench {
 
     /// A source that offers `rows` of text under `header`; rows are numbered from its first `_row`.
     pub(super) async fn offer(&self, header: &[String], rows: &[Texts]) -> (Source, i64) {
+        if let Bench::Rest(server) = self {
+            server.offer(header, rows);
+            return (self.source(), 1);
+        }
         if !self.is_database() {
             let mut csv = csv::Writer::from_writer(Vec::new());
             csv.write_record(header).unwrap();
@@ -124,10 +128,6 @@ impl Bench {
             }
             self.put("E_1.csv", csv.into_inner().unwrap()).await;
             return (self.source(), 2);
-        }
-        if let Bench::Rest(server) = self {
-            server.offer(header, rows);
-            return (self.source(), 1);
         }
         let columns: Vec<String> = header.iter().map(|name| format!("{} text", quoted(name))).collect();
         let mut script = format!("drop table if exists \"E\"; create table \"E\" ({});", columns.join(", "));
