@@ -9,7 +9,7 @@ use crate::demo::rest;
 use crate::demo::service::{self, COUNCILS, WITH_JOBS};
 use crate::demo::truth::{self, Facts, Question, Tally};
 use crate::demo::world::People;
-use crate::demo::write::{abavus, air_approvals, fusion, lg45, oracle_ebs, proactis, unit4};
+use crate::demo::write::{abavus, air_approvals, fusion, lg45, oracle_ebs, planning, proactis, unit4};
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,13 @@ pub(super) fn write(estate: &Estate, dir: &Path, rest: &str, mut facts: Vec<Fact
         "sqlite:systems/beds/air_approvals.db".into(),
     ));
     questions.extend(truth::of_approvals(&facts[0]));
+    let cambs = &mut facts[1];
+    let name = "cambs_collaborative_planning";
+    let folder = systems(dir, "cambs").join("collaborative_planning");
+    cambs.received.push((name.into(), planning::write(&cambs.ledger, &folder)?));
+    let address = "file:systems/cambs/collaborative_planning".into();
+    sources.push(Source::new(name.into(), "cambs", "collaborative_planning", address));
+    questions.extend(truth::of_budgets(&facts[1]));
     Ok(More { facts, sources, questions })
 }
 

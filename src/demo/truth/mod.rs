@@ -1,6 +1,7 @@
 //! The truth about the estate: questions in SQL and the answers that the world gives.
 
 mod approvals;
+mod budgets;
 mod duty;
 mod finance;
 mod hr;
@@ -64,6 +65,13 @@ pub(super) fn of_finances(facts: &[Facts]) -> Vec<Question> {
 pub(super) fn of_approvals(facts: &Facts) -> Vec<Question> {
     let mut asked = Asked::default();
     approvals::ask(&mut asked, facts);
+    asked.questions
+}
+
+/// Every question about budgets.
+pub(super) fn of_budgets(facts: &Facts) -> Vec<Question> {
+    let mut asked = Asked::default();
+    budgets::ask(&mut asked, facts);
     asked.questions
 }
 

@@ -13,6 +13,7 @@ pub(super) mod fusion;
 mod itrent;
 pub(super) mod lg45;
 pub(super) mod oracle_ebs;
+pub(super) mod planning;
 pub(super) mod proactis;
 mod row;
 mod sap_hcm;

@@ -330,7 +330,7 @@ pub(super) async fn tables_that_change_after_the_snapshot_are_refused(bench: &Be
     for (change, kinds) in [
         ("truncate table \"E\"", [error::Kind::Source, error::Kind::Source]),
         (retype, [error::Kind::Source, error::Kind::Source]),
-        (swap, [error::Kind::Absent, error::Kind::Contract]),
+        (swap, [error::Kind::Source, error::Kind::Absent]),
         (rename, [error::Kind::Source, error::Kind::Contract]),
     ] {
         bench.execute(&format!("drop table if exists \"E\"; {}", &swap[15..])).await;
