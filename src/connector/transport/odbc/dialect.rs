@@ -16,6 +16,10 @@ pub(super) struct Dialect {
     pub(super) settings: fn(&Access) -> Vec<String>,
     /// How a transaction begins that shows one moment; empty where there is no such thing.
     pub(super) begin: &'static [&'static str],
+    /// Whether the driver begins transactions by itself when it is told not to commit.
+    pub(super) has_transactions: bool,
+    /// How rows are asked for piece by piece, where the driver cannot.
+    pub(super) pieces: Option<Pieces>,
     /// Whether the driver must be asked to end queries after their time.
     pub(super) has_driver_timeout: bool,
     /// The clock, as `2026-03-29 01:30:00.000000` in UTC; empty: ours.
@@ -38,6 +42,17 @@ pub(super) struct Dialect {
 
 /// How the number of a connection is asked for, and the statement that stops its query.
 pub(super) type Stop = (&'static str, fn(&str) -> String);
+
+/// Rows piece by piece.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pieces {
+    /// Begins a query.
+    pub(super) open: fn(&str) -> String,
+    /// The next so many rows.
+    pub(super) next: fn(usize) -> String,
+    /// Ends the query.
+    pub(super) close: &'static str,
+}
 
 impl Dialect {
     /// The dialect of a product.
@@ -86,7 +101,7 @@ fn milliseconds(time: std::time::Duration) -> u128 {
 }
 
 const POSTGRES: Dialect = Dialect {
-    attributes: "UseDeclareFetch=1;Fetch=2000",
+    attributes: "UseDeclareFetch=0",
     quotes: ('"', '"'),
     literal,
     settings: |access| {
@@ -101,6 +116,13 @@ const POSTGRES: Dialect = Dialect {
         ]
     },
     begin: &["set transaction isolation level repeatable read, read only", "select 1"],
+    has_transactions: true,
+    // The driver has cursors of its own, in which it crashes when the server goes.
+    pieces: Some(Pieces {
+        open: |select| format!("declare muster_rows no scroll cursor for {select}"),
+        next: |rows| format!("fetch forward {rows} from muster_rows"),
+        close: "close muster_rows",
+    }),
     has_driver_timeout: false,
     clock: "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
     columns: |name| {
@@ -162,6 +184,8 @@ const MYSQL: Dialect = Dialect {
         "set session transaction isolation level repeatable read",
         "start transaction with consistent snapshot, read only",
     ],
+    has_transactions: true,
+    pieces: None,
     has_driver_timeout: false,
     clock: "select cast(utc_timestamp(6) as char)",
     columns: |name| {
@@ -198,11 +222,14 @@ const MYSQL: Dialect = Dialect {
 
 /// Numbers with a point are floats there, and moments are text.
 const SQLITE: Dialect = Dialect {
-    attributes: "StepAPI=1",
+    // Within transactions of its own, the driver reads whole tables at once, and shows no moment.
+    attributes: "StepAPI=1;NoTXN=1",
     quotes: ('"', '"'),
     literal,
     settings: |_| Vec::new(),
-    begin: &["select count(*) from sqlite_master"],
+    begin: &["begin", "select count(*) from sqlite_master"],
+    has_transactions: false,
+    pieces: None,
     has_driver_timeout: false,
     clock: "select strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'",
     columns: |name| {
@@ -235,6 +262,8 @@ const SQL_SERVER: Dialect = Dialect {
     literal: |text| format!("N{}", literal(text)),
     settings: |access| vec![format!("set lock_timeout {}", milliseconds(access.idle_timeout))],
     begin: &["set transaction isolation level snapshot"],
+    has_transactions: true,
+    pieces: None,
     has_driver_timeout: true,
     clock: "select convert(varchar(26), sysutcdatetime(), 121)",
     columns: |name| {
@@ -289,6 +318,8 @@ const ORACLE: Dialect = Dialect {
     literal,
     settings: |_| Vec::new(),
     begin: &["set transaction read only"],
+    has_transactions: true,
+    pieces: None,
     has_driver_timeout: true,
     clock: "select to_char(sys_extract_utc(systimestamp), 'YYYY-MM-DD HH24:MI:SS.FF6') from dual",
     columns: |name| {
@@ -335,6 +366,8 @@ const OTHER: Dialect = Dialect {
     literal,
     settings: |_| Vec::new(),
     begin: &[],
+    has_transactions: false,
+    pieces: None,
     has_driver_timeout: false,
     clock: "",
     columns: |name| {

@@ -25,6 +25,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use dialect::Dialect;
 use fault::Broken;
 use link::{Entrance, Link};
+use page::Query;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
@@ -110,7 +111,7 @@ async fn enter(source: &Source, odbc: &Odbc) -> Result<Session> {
             None => None,
         };
         let clock = if dialect.clock.is_empty() { None } else { one(dialect.clock).await? };
-        if !dialect.begin.is_empty() {
+        if dialect.has_transactions {
             link.run(|connection| connection.set_autocommit(false)).await??;
         }
         for begin in dialect.begin {
@@ -190,9 +191,9 @@ impl Reading {
         let plan = plan::plan(self, link, span).await?;
         let mut feed = Feed::new(&self.contract, &self.at, plan.control, outlet)?;
         let (inlet, mut pages) = mpsc::channel(WAITING_PAGES);
-        let (select, columns, seconds) = (plan.select, plan.columns, self.seconds());
-        let started =
-            link.start(move |connection| page::send(connection, &select, &columns, seconds, &inlet));
+        let pieces = self.moment.dialect.pieces;
+        let query = Query { select: plan.select, columns: plan.columns, seconds: self.seconds(), pieces };
+        let started = link.start(move |connection| query.send(connection, &inlet));
         started.map_err(|broken| self.failed(&broken))?;
         // The first rows may take as long as the database needs to find them.
         let mut next = self.wait.answer(pages.recv()).await?;

@@ -1,5 +1,6 @@
 //! Rows on their way from the driver: read in blocks into buffers of known size.
 
+use crate::connector::transport::odbc::dialect::Pieces;
 use crate::connector::transport::odbc::fault::Broken;
 use crate::connector::transport::odbc::kind::Kind;
 use crate::connector::value::Cell;
@@ -58,40 +59,86 @@ impl Page {
     }
 }
 
-/// Runs a query and sends its rows, until nobody wants more.
-pub(super) fn send(
-    connection: &Connection<'static>,
-    select: &str,
-    columns: &Arc<[Selected]>,
-    seconds: Option<usize>,
-    outlet: &mpsc::Sender<Result<Page, Broken>>,
-) {
-    if let Err(broken) = fetch(connection, select, columns, seconds, outlet) {
-        // Nobody listens any more: nobody needs the error.
-        outlet.blocking_send(Err(broken)).ok();
-    }
+/// A query on its way to the driver.
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) select: String,
+    pub(super) columns: Arc<[Selected]>,
+    /// The limit of a query, for drivers that must be told.
+    pub(super) seconds: Option<usize>,
+    pub(super) pieces: Option<Pieces>,
 }
 
-fn fetch(
-    connection: &Connection<'static>,
-    select: &str,
-    columns: &Arc<[Selected]>,
-    seconds: Option<usize>,
-    outlet: &mpsc::Sender<Result<Page, Broken>>,
-) -> Result<(), Broken> {
-    let Some(cursor) = connection.execute(select, (), seconds)? else { return Err(Broken::NoRows) };
-    let descriptions: Vec<BufferDesc> = columns.iter().map(Selected::buffer).collect();
-    let row: usize = descriptions.iter().map(BufferDesc::bytes_per_row).sum();
-    let rows = (BLOCK_BYTES / row.max(1)).clamp(1, BLOCK_ROWS);
-    let buffer = ColumnarDynBuffer::try_from_descs(rows, descriptions)?;
-    let mut cursor = cursor.bind_buffer(buffer)?;
-    while let Some(block) = cursor.fetch()? {
-        let page = page(block, columns)?;
-        if outlet.blocking_send(Ok(page)).is_err() {
-            return Ok(());
+/// Takes pages and why there are no more.
+type Outlet = mpsc::Sender<Result<Page, Broken>>;
+
+impl Query {
+    /// Runs the query and sends its rows, until nobody wants more.
+    pub(super) fn send(&self, connection: &Connection<'static>, outlet: &Outlet) {
+        let sent = match self.pieces {
+            Some(pieces) => self.send_pieces(connection, pieces, outlet),
+            None => self
+                .buffer()
+                .and_then(|(_, buffer)| self.send_all(connection, &self.select, buffer, outlet).map(drop)),
+        };
+        if let Err(broken) = sent {
+            // Nobody listens any more: nobody needs the error.
+            outlet.blocking_send(Err(broken)).ok();
         }
     }
-    Ok(())
+
+    fn send_pieces(
+        &self,
+        connection: &Connection<'static>,
+        pieces: Pieces,
+        outlet: &Outlet,
+    ) -> Result<(), Broken> {
+        let (rows, mut buffer) = self.buffer()?;
+        connection.execute(&(pieces.open)(&self.select), (), self.seconds)?;
+        let next = (pieces.next)(rows);
+        let sent = loop {
+            match self.send_all(connection, &next, buffer, outlet) {
+                Ok(Some((1.., again))) => buffer = again,
+                Ok(_) => break Ok(()),
+                Err(broken) => break Err(broken),
+            }
+        };
+        // What cannot be closed ends with its transaction.
+        connection.execute(pieces.close, (), None).ok();
+        sent
+    }
+
+    /// Sends the rows of a statement; gives their number and the buffer, or nothing when nobody
+    /// wants more.
+    fn send_all(
+        &self,
+        connection: &Connection<'static>,
+        statement: &str,
+        buffer: ColumnarDynBuffer,
+        outlet: &Outlet,
+    ) -> Result<Option<(usize, ColumnarDynBuffer)>, Broken> {
+        let Some(cursor) = connection.execute(statement, (), self.seconds)? else {
+            return Err(Broken::NoRows);
+        };
+        let mut cursor = cursor.bind_buffer(buffer)?;
+        let mut rows = 0;
+        while let Some(block) = cursor.fetch()? {
+            rows += block.num_rows();
+            let page = page(block, &self.columns)?;
+            if outlet.blocking_send(Ok(page)).is_err() {
+                return Ok(None);
+            }
+        }
+        Ok(Some((rows, cursor.unbind()?.1)))
+    }
+
+    /// A buffer for some rows, and for how many.
+    fn buffer(&self) -> Result<(usize, ColumnarDynBuffer), Broken> {
+        let descriptions: Vec<BufferDesc> = self.columns.iter().map(Selected::buffer).collect();
+        let row: usize = descriptions.iter().map(BufferDesc::bytes_per_row).sum();
+        let rows = (BLOCK_BYTES / row.max(1)).clamp(1, BLOCK_ROWS);
+        Ok((rows, ColumnarDynBuffer::try_from_descs(rows, descriptions)?))
+    }
 }
 
 impl Selected {
