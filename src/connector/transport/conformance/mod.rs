@@ -95,9 +95,7 @@ const THROUGH_DRIVERS: &[Case] = cases![
     database::a_wrong_password_is_told_and_not_shown,
     database::tables_that_may_not_be_read,
     database::a_slow_table_is_given_up_on,
-    database::a_silent_server_is_given_up_on,
     database::a_dropped_extract_stops_the_query,
-    database::a_killed_connection_is_an_error,
     database::a_cut_wire_is_an_error,
     database::columns_are_locked_while_they_are_read,
 ];
