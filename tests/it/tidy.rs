@@ -181,11 +181,13 @@ fn every_entity_of_a_connector_has_a_fixture() {
 
 #[test]
 fn no_vendor_is_named_in_the_program() {
+    // Tests may read what a connector has beside it, and that is called after its folder.
+    let is_tests = |path: &Path| path.components().any(|part| part.as_os_str() == "tests.rs");
     let vendors: Vec<String> = fs::read_dir("connectors")
         .expect("connectors")
         .filter_map(|entry| entry.ok().filter(|e| e.path().is_dir())?.file_name().into_string().ok())
         .collect();
-    for path in files("src", "rs").into_iter().filter(|p| module_of(p) != "demo") {
+    for path in files("src", "rs").into_iter().filter(|p| module_of(p) != "demo" && !is_tests(p)) {
         let text = read(&path);
         let text = before_tests(&text).to_lowercase();
         for vendor in &vendors {
