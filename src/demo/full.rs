@@ -9,7 +9,9 @@ use crate::demo::rest;
 use crate::demo::service::{self, COUNCILS, WITH_JOBS};
 use crate::demo::truth::{self, Facts, Question, Tally};
 use crate::demo::world::People;
-use crate::demo::write::{abavus, air_approvals, fusion, lg45, oracle_ebs, planning, proactis, unit4};
+use crate::demo::write::{
+    abavus, air_approvals, fusion, lg45, oracle_ebs, planning, proactis, published, unit4,
+};
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +63,12 @@ pub(super) fn write(estate: &Estate, dir: &Path, rest: &str, mut facts: Vec<Fact
     let address = "file:systems/cambs/collaborative_planning".into();
     sources.push(Source::new(name.into(), "cambs", "collaborative_planning", address));
     questions.extend(truth::of_budgets(&facts[1]));
+    // What a council publishes has suppliers and amounts like those of any ledger.
+    let ledger = &facts[2].ledger;
+    published::write(ledger, &systems(dir, "staffordshire").join("spend_over_500"))?;
+    let address = "file:systems/staffordshire/spend_over_500".into();
+    sources.push(Source::new("staffordshire_spend".into(), "staffordshire", "spend_over_500", address));
+    questions.extend(truth::of_published(ledger));
     Ok(More { facts, sources, questions })
 }
 

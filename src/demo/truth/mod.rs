@@ -75,6 +75,13 @@ pub(super) fn of_budgets(facts: &Facts) -> Vec<Question> {
     asked.questions
 }
 
+/// Every question about what a council has published of `ledger`.
+pub(super) fn of_published(ledger: &Ledger) -> Vec<Question> {
+    let mut asked = Asked::default();
+    budgets::ask_published(&mut asked, ledger);
+    asked.questions
+}
+
 /// Every question about what is asked of councils.
 pub(super) fn of_services(requests: &[Request]) -> Vec<Question> {
     let mut asked = Asked::default();

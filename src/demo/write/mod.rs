@@ -15,6 +15,7 @@ pub(super) mod lg45;
 pub(super) mod oracle_ebs;
 pub(super) mod planning;
 pub(super) mod proactis;
+pub(super) mod published;
 mod row;
 mod sap_hcm;
 mod sqlite;
