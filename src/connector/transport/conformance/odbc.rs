@@ -42,8 +42,9 @@ async fn sqlite() {
     if has_driver("SQLite3") {
         let bench = Bench::Odbc(Box::new(Bench::Sqlite(tempfile::tempdir().unwrap())));
         let mut cases = [ALL, DATABASES].concat();
-        // Its catalogue does not find the name of a table that has a quote and an accent.
-        cases.retain(|(name, _)| *name != "tables_and_columns_with_hostile_names");
+        // The driver commits between two tables, and does not find a name with a quote and an accent.
+        let beyond = ["all_tables_show_one_moment", "tables_and_columns_with_hostile_names"];
+        cases.retain(|(name, _)| !beyond.contains(name));
         check(&bench, cases).await;
     }
 }
