@@ -119,6 +119,8 @@ impl Estate {
             let more =
                 more.map_err(|e| Error::internal("generating the full estate stopped").because(e))??;
             facts = more.facts;
+            // Answers are listed in the order of the forces' codes.
+            facts.sort_by_key(|f| f.force.code);
             sources.extend(more.sources);
             questions.extend(more.questions);
         }

@@ -18,6 +18,9 @@ const NEARLY_ALL: f64 = 0.95;
 const FEWEST_SAME: u64 = 3;
 const FEWEST_CHANGED: u64 = 20;
 
+/// By how many rows a file is judged.
+const HEAD_ROWS: usize = 1000;
+
 /// How many different texts of a column are told apart; the one that is nearly everywhere is among
 /// the first.
 const DIFFERENT: usize = 100;
@@ -32,7 +35,7 @@ struct Survey {
 }
 
 /// Reads all rows of `file`, like [`read_once`]. Only when hardly a value of some column can be read
-/// in the first batch, the file is read once more to see what has become of that column.
+/// at the head of the file, the file is read once more to see what has become of that column.
 pub(super) fn read(
     contract: &Contract,
     layout: &FileLayout,
@@ -40,16 +43,22 @@ pub(super) fn read(
     at: &str,
     emit: Emit<'_>,
 ) -> Result<Option<Totals>> {
-    let mut suspects = None;
-    let mut watch = |batch: RecordBatch| {
-        let is_first = suspects.is_none();
-        let found = suspects.get_or_insert_with(|| suspects_of(contract, layout, &batch));
-        (!is_first || found.is_empty()) && emit(batch)
+    let mut head = Head::default();
+    let mut watch = |batch: RecordBatch| match head.take(batch) {
+        Taken::Kept => true,
+        Taken::Beyond(batch) => emit(batch),
+        Taken::Complete => {
+            let suspects = suspects_of(contract, layout, &head.batches);
+            head.suspects = Some(suspects);
+            head.is_sound() && std::mem::take(&mut head.batches).into_iter().all(&mut *emit)
+        }
     };
     let read = read_once(contract, layout, file, at, &mut watch)?;
-    let suspects = suspects.unwrap_or_default();
+    let is_short = head.suspects.is_none();
+    let suspects = head.suspects.unwrap_or_else(|| suspects_of(contract, layout, &head.batches));
     if suspects.is_empty() {
-        return Ok(read);
+        let heard = !is_short || head.batches.into_iter().all(&mut *emit);
+        return Ok(read.filter(|_| heard));
     }
     let surveys = survey(contract, layout, file, at, &suspects)?;
     let mut adapted = contract.clone();
@@ -64,12 +73,45 @@ pub(super) fn read(
     }))
 }
 
-/// The columns of which hardly a value in `batch` can be read, and which can be helped.
-fn suspects_of(contract: &Contract, layout: &FileLayout, batch: &RecordBatch) -> Vec<usize> {
+/// The rows by which a file is judged, kept back until they are. Not simply the first batch: where a
+/// reader cuts its batches is no property of the file.
+#[derive(Default)]
+struct Head {
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    suspects: Option<Vec<usize>>,
+}
+
+enum Taken {
+    /// It belongs to the head, which goes on.
+    Kept,
+    /// It completed the head.
+    Complete,
+    /// It lies behind the head.
+    Beyond(RecordBatch),
+}
+
+impl Head {
+    fn take(&mut self, batch: RecordBatch) -> Taken {
+        if self.suspects.is_some() {
+            return Taken::Beyond(batch);
+        }
+        self.rows += batch.num_rows();
+        self.batches.push(batch);
+        if self.rows < HEAD_ROWS { Taken::Kept } else { Taken::Complete }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.suspects.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+/// The columns of which hardly a value in `head` can be read, and which can be helped.
+fn suspects_of(contract: &Contract, layout: &FileLayout, head: &[RecordBatch]) -> Vec<usize> {
     let mut unreadable: HashMap<&str, u64> = HashMap::new();
-    let errors = batch.column_by_name("_errors").and_then(|errors| errors.as_list_opt::<i32>());
-    let reasons = errors.and_then(|errors| errors.values().as_string_opt::<i32>());
-    for reason in reasons.into_iter().flatten().flatten() {
+    let errors = head.iter().filter_map(|batch| batch.column_by_name("_errors")?.as_list_opt::<i32>());
+    let reasons = errors.filter_map(|errors| errors.values().as_string_opt::<i32>());
+    for reason in reasons.flatten().flatten() {
         let what = reason.split_once(": ").map_or(reason, |(what, _)| what);
         if let Some((code, column)) = what.split_once(' ')
             && code != Code::Required.as_str()
@@ -83,7 +125,8 @@ fn suspects_of(contract: &Contract, layout: &FileLayout, batch: &RecordBatch) ->
     };
     let is_suspect = |column: &Column| {
         let bad = unreadable.get(column.name.as_str()).copied().unwrap_or_default();
-        let good = batch.column_by_name(&column.name).map_or(0, |cells| cells.len() - cells.null_count());
+        let cells = head.iter().filter_map(|batch| batch.column_by_name(&column.name));
+        let good: usize = cells.map(|cells| cells.len() - cells.null_count()).sum();
         let can_be_helped = !column.required || contract.drift.changed == Policy::Freeze;
         column.origin == Origin::Cell
             && column.ty != Type::Text

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 /// Asks about the requests for the orders of one force.
 pub(super) fn ask(asked: &mut Asked, facts: &Facts) {
-    let mut groups: BTreeMap<Option<&str>, (i64, i64)> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for (position, order) in facts.ledger.orders.iter().enumerate() {
         let word = match decision(&facts.ledger, position) {
-            Decision::Waiting => None,
-            Decision::Approved => Some("approved"),
-            Decision::Rejected => Some("rejected"),
+            Decision::Waiting => "waiting",
+            Decision::Approved => "approved",
+            Decision::Rejected => "rejected",
         };
         let (requests, value) = groups.entry(word).or_default();
         (*requests, *value) = (*requests + 1, *value + order.net);
@@ -20,12 +20,12 @@ pub(super) fn ask(asked: &mut Asked, facts: &Facts) {
         "requests for approval by decision",
         "select force, coalesce(decision, 'waiting') as decision, count(*) as requests,
          cast(sum(value) as decimal(18, 2)) as value from conformed.approval where document_type = 'order'
-         group by force, decision order by decision nulls first",
+         group by force, decision order by 2",
         groups
             .into_iter()
             .map(|(word, (requests, value))| {
                 let force = facts.force.code.to_string();
-                row([force, word.unwrap_or("waiting").to_string(), int(requests), decimal(value, 2)])
+                row([force, word.to_string(), int(requests), decimal(value, 2)])
             })
             .collect(),
     );

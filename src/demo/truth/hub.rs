@@ -74,7 +74,7 @@ fn quarantine(asked: &mut Asked, facts: &[Facts]) {
 
 fn loads(asked: &mut Asked, facts: &[Facts]) {
     let of = |f: &Facts| -> Vec<Vec<Cell>> {
-        let entities = entities(f).into_iter();
+        let entities = entities(f).into_iter().filter(|(_, received)| received.rows > 0);
         entities
             .map(|(source, received)| {
                 let (rows, bad) = (received.rows as i64, received.bad.len() as i64);
@@ -84,10 +84,15 @@ fn loads(asked: &mut Asked, facts: &[Facts]) {
             })
             .collect()
     };
-    let sql = "select force, source, entity, received_rows, accepted_rows, quarantined_rows from hub.loads
-               order by force, source, entity";
-    asked.hub("what was received of every entity", sql, facts.iter().flat_map(of).collect());
-    asked.each("what was received of own entities", sql, facts, of);
+    let sources: Vec<_> =
+        facts.iter().flat_map(|f| &f.received).map(|(name, _)| format!("'{name}'")).collect();
+    let sql = format!(
+        "select force, source, entity, received_rows, accepted_rows, quarantined_rows from hub.loads
+         where received_rows > 0 and source in ({}) order by force, source, entity",
+        sources.join(", ")
+    );
+    asked.hub("what was received of every entity", &sql, facts.iter().flat_map(of).collect());
+    asked.each("what was received of own entities", &sql, facts, of);
     asked.hub(
         "loads that differ from what the source says it sent",
         "select count(*) as loads from hub.loads where source_rows <> received_rows",

@@ -311,7 +311,8 @@ label = { type = "text" }
 price = { type = "decimal(18,2)" }
 made_on = { type = "date", format = "yyyy-MM-dd" }
 stock = { type = "int" }
-code = { type = "text" }
+# Of other codes one finding tells.
+code = { type = "text", map = { "2026-02-01" = "2026-02-01" } }
 note = { type = "text" }
 is_new = { type = "bool" }
 seen_at = { type = "timestamp", format = "yyyy-MM-dd HH:mm:ss", zone = "UTC" }
