@@ -1,0 +1,4 @@
+/*
+feeds: thing
+*/
+select id as thing_id, price, day from raw.thing
