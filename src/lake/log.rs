@@ -44,10 +44,12 @@ impl Table {
             let (store, key) = (Arc::clone(&store), key.clone());
             async move {
                 let entry = store.read_commit_entry(number).await.map_err(|e| self.failed("read", e))?;
-                recorded(&entry.unwrap_or_default(), &key).map_err(|e| self.failed("read", e))
+                let records =
+                    recorded(&entry.unwrap_or_default(), &key).map_err(|e| self.failed("read", e))?;
+                Ok::<_, Error>(stream::iter(records.into_iter().map(Ok)))
             }
         });
-        Ok(records.try_filter_map(|record| async move { Ok(record) }).boxed())
+        Ok(records.try_flatten().boxed())
     }
 }
 
@@ -72,7 +74,8 @@ fn head(log: &Path, key: &str) -> Result<Option<Head>> {
             Err(e) if e.kind() == ErrorKind::NotFound => continue,
             Err(e) => return Err(failed(e)),
         };
-        if let Some(record) = recorded(&text, key).map_err(|e| failed(e.into()))? {
+        let records = recorded(&text, key).map_err(|e| failed(e.into()))?;
+        if let Some(record) = records.into_iter().next() {
             return Ok(Some(Head { number, record: Some(record) }));
         }
     }
@@ -93,15 +96,18 @@ pub(super) fn newest(log: &Path) -> std::io::Result<Option<u64>> {
     Ok(newest)
 }
 
-/// What the commit `entry`, one JSON action a line, records under `key`.
-fn recorded(entry: &[u8], key: &str) -> serde_json::Result<Option<Value>> {
+/// What the commit `entry`, one JSON action a line, records under `key`, newest first: a list is
+/// several records, oldest first.
+fn recorded(entry: &[u8], key: &str) -> serde_json::Result<Vec<Value>> {
     for action in serde_json::Deserializer::from_slice(entry).into_iter::<Value>() {
         let record = action?.get_mut("commitInfo").and_then(|info| info.get_mut(key)).map(Value::take);
-        if record.is_some() {
-            return Ok(record);
+        match record {
+            Some(Value::Array(records)) => return Ok(records.into_iter().rev().collect()),
+            Some(record) => return Ok(vec![record]),
+            None => {}
         }
     }
-    Ok(None)
+    Ok(Vec::new())
 }
 
 /// The version that a file of a log commits; checkpoints and unfinished files commit none.
@@ -125,6 +131,9 @@ mod tests {
         write("00000000000000000002.json#1", "");
         let found = head(dir.path(), "k").unwrap().unwrap();
         assert_eq!((found.number, found.record), (1, Some(Value::from(7))));
+        write("00000000000000000002.json", "{\"commitInfo\":{\"k\":[8,9]}}\n");
+        let found = head(dir.path(), "k").unwrap().unwrap();
+        assert_eq!((found.number, found.record), (2, Some(Value::from(9))), "the last of several");
         write("00000000000000000002.json", "{");
         assert!(head(dir.path(), "k").is_err());
     }

@@ -159,12 +159,17 @@ impl<'a> Differ<'a> {
     }
 
     /// What was counted; an error when the extract was not read to its end.
-    pub(super) fn finish(mut self) -> Result<Outcome> {
+    pub(super) fn finish(self) -> Result<Outcome> {
+        self.hand_on().map(|(outcome, _)| outcome)
+    }
+
+    /// The same, with what is known now: after rows of [`Covers::New`] these too.
+    pub(super) fn hand_on(mut self) -> Result<(Outcome, Known)> {
         match self.feed {
             Feed::Closing if self.waiting.is_empty() => {
                 self.outcome.accepted = self.arrived.accepted;
                 self.outcome.quarantined = self.arrived.quarantined;
-                Ok(self.outcome)
+                Ok((self.outcome, self.known))
             }
             _ => Err(Error::internal("a load was finished before its extract")),
         }
@@ -188,12 +193,16 @@ impl<'a> Differ<'a> {
     /// Decides about the known rows that did not come again.
     fn end_of_rows(&mut self) {
         self.feed = Feed::Closing;
+        if *self.covers == Covers::New {
+            return;
+        }
         let alive = self.outcome.totals.alive.as_ref();
         // A list of all keys says of every row whether it is there.
         let withhold = self.arrived.unreadable_keys > 0 && alive.is_none();
         for (key, row) in self.known.drain() {
             let stays = match self.covers {
                 Covers::Since(_) => row.is_bad() || alive.is_none_or(|alive| alive.contains(key)),
+                Covers::New => true,
                 Covers::Whole | Covers::File(_) => !row.is_own() || self.arrived.claimed.contains(&key),
             };
             match (row.is_bad(), stays) {
@@ -224,8 +233,14 @@ impl<'a> Differ<'a> {
         let errors = column::<ListArray>(batch, "_errors")?;
         let mut kept: Vec<u32> = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
-            let differs = match self.known.remove(&hash128(keys.value(row))?) {
-                Some(Entry { hash, .. }) if hash == hash128(hashes.value(row))? => false,
+            let (key, new) = (hash128(keys.value(row))?, hash128(hashes.value(row))?);
+            let before = match self.covers {
+                Covers::New => self.known.insert(key, Entry::arrived(new)),
+                // What is left in the end did not come.
+                Covers::Whole | Covers::Since(_) | Covers::File(_) => self.known.remove(&key),
+            };
+            let differs = match before {
+                Some(Entry { hash, .. }) if hash == new => false,
                 Some(_) => {
                     self.outcome.changed += 1;
                     true

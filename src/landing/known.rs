@@ -61,6 +61,11 @@ impl Entry {
     fn is_open(self) -> bool {
         self.stamp & GONE == 0
     }
+
+    /// A row that has just arrived and is compared with those that follow.
+    pub(super) fn arrived(hash: u128) -> Self {
+        Self { hash, stamp: 0 }
+    }
 }
 
 /// What is known of the rows that a load may touch.
@@ -110,6 +115,9 @@ pub(super) async fn open_rows(
     rehash: Option<Rehash<'_>>,
 ) -> Result<OpenRows> {
     let Some(version) = version else { return Ok(OpenRows::Memory(Known::new())) };
+    if *covers == Covers::New && contract.has_line_key() {
+        return Ok(OpenRows::Memory(Known::new()));
+    }
     let typed: Vec<String> = match rehash {
         Some(_) => contract.columns.iter().map(|column| column.name.clone()).collect(),
         None => Vec::new(),
@@ -134,7 +142,7 @@ pub(super) type Rehash<'a> = &'a (dyn Fn(&RecordBatch) -> Result<Vec<u128>> + Se
 /// The rows of raw that a load may touch; `None`: any.
 fn touched(version: &Version, contract: &Contract, covers: &Covers<'_>) -> Option<Expr> {
     match covers {
-        Covers::Whole | Covers::Since(None) => None,
+        Covers::Whole | Covers::New | Covers::Since(None) => None,
         // The key names the file, so no other file's row can have it.
         Covers::File(name) if contract.has_line_key() => Some(ident("_file").eq(lit(*name))),
         Covers::File(_) => None,
@@ -178,7 +186,7 @@ fn entries(batch: &RecordBatch, covers: &Covers<'_>, hashes: Option<&[u128]>) ->
     let bad = column::<BooleanArray>(batch, "bad")?;
     let own_file = match covers {
         Covers::File(name) => Some(*name),
-        Covers::Whole | Covers::Since(_) => None,
+        Covers::Whole | Covers::New | Covers::Since(_) => None,
     };
     let entry = |row: usize| {
         let flag = |is: bool, flag: u64| if is { flag } else { 0 };

@@ -9,10 +9,12 @@ mod repair;
 mod schema;
 mod spool;
 mod staged;
+mod together;
 
 pub use keep::{keep, kept};
 pub use repair::{Damaged, damaged, repair};
 pub use spool::{Spool, Spooled};
+pub use together::land_together;
 
 use crate::connector::contract::{Contract, Mode};
 use crate::connector::{self, Extract, SourceFile, Totals};
@@ -41,6 +43,8 @@ pub enum Covers<'a> {
     Since(Option<&'a str>),
     /// The rows of the file of this name: those that an earlier version of it had are gone.
     File(&'a str),
+    /// Rows of a file that has never been here: the other rows stay.
+    New,
 }
 
 /// What is to be landed.
@@ -105,7 +109,7 @@ pub async fn land(lake: &Lake, task: Task<'_>, extract: Extract) -> Result<Lande
         return Ok(Landed::Unchanged { received_rows: outcome.totals.received_rows });
     }
     let load = outcome.load(&task, &stamp, last.as_ref());
-    commit(&table, &stamp.schema, files, &load).await?;
+    commit(&table, &stamp.schema, files, std::slice::from_ref(&load)).await?;
     tracing::info!(
         force = place.force,
         source = place.source,
@@ -116,18 +120,19 @@ pub async fn land(lake: &Lake, task: Task<'_>, extract: Extract) -> Result<Lande
     Ok(Landed::Load(Box::new(load)))
 }
 
-/// Commits a load, once. An error may mean that the commit was made and its answer lost: what the
-/// log says counts, and only a load that is not in it is tried again.
-async fn commit(table: &Table, schema: &SchemaRef, files: Vec<DataFile>, load: &Load) -> Result<()> {
+/// Commits loads, in the order of their numbers, once. An error may mean that the commit was made and
+/// its answer lost: what the log says counts, and only loads that are not in it are tried again.
+async fn commit(table: &Table, schema: &SchemaRef, files: Vec<DataFile>, loads: &[Load]) -> Result<()> {
+    let Some(load) = loads.last() else { return Err(Error::internal("a commit without a load")) };
     let app = Place { force: load.force.clone(), source: load.source.clone(), entity: load.entity.clone() };
     let app = app.table();
     if planted("plant::cursor-first") {
         let ahead = Load { accepted_rows: 0, received_rows: 0, ..load.clone() };
-        table.commit(schema, false, record(&ahead, Vec::new(), None)?).await?;
+        table.commit(schema, false, record(&[ahead], Vec::new(), None)?).await?;
     }
     let mut attempt = 0;
     loop {
-        let made = record(load, files.clone(), Some((app.clone(), load.load)))?;
+        let made = record(loads, files.clone(), Some((app.clone(), load.load)))?;
         let failed = table.commit(schema, false, made).await.err();
         fail_point!("land::after-commit", |_| Err(Error::lake("failpoint: after the commit")));
         let landed = match planted("plant::skip-transaction-check") {
@@ -163,8 +168,12 @@ async fn commit(table: &Table, schema: &SchemaRef, files: Vec<DataFile>, load: &
     }
 }
 
-fn record(load: &Load, files: Vec<DataFile>, transaction: Option<(String, i64)>) -> Result<Commit> {
-    let recorded = serde_json::to_value(load).map_err(|e| Error::internal("a load's record").because(e))?;
+fn record(loads: &[Load], files: Vec<DataFile>, transaction: Option<(String, i64)>) -> Result<Commit> {
+    let recorded = match loads {
+        [load] => serde_json::to_value(load),
+        loads => serde_json::to_value(loads),
+    };
+    let recorded = recorded.map_err(|e| Error::internal("a load's record").because(e))?;
     Ok(Commit {
         change: Change::Append(files),
         transaction,

@@ -114,7 +114,7 @@ pub async fn repair(
     let covers = super::Covers::Since(None);
     let task = Task { place, contract, covers, file: None, accept_drop: false };
     let load = outcome.load(&task, &stamp, last.as_ref());
-    super::commit(&table, &stamp.schema, files, &load).await?;
+    super::commit(&table, &stamp.schema, files, std::slice::from_ref(&load)).await?;
     Ok(Landed::Load(Box::new(load)))
 }
 

@@ -1,9 +1,9 @@
 //! Pulling one entity: which part of it to read, and landing that.
 
 use super::pull::{Pull, Wish};
-use super::queue;
+use super::{files, queue};
 use crate::connector::contract::{Contract, Mode};
-use crate::connector::{self, Listed, Offer, Session, SourceFile, Span};
+use crate::connector::{self, Listed, Offer, Session, Span};
 use crate::error::{Kind, Result};
 use crate::lake::raw::{self, Load, Place};
 use crate::landing::{self, Covers, Landed, Task};
@@ -80,7 +80,7 @@ pub(super) async fn pull(
         Offer::Answer if contract.is_queue() => queue::pull(pull, source, contract, session).await?,
         Offer::Answer => answer(pull, source, contract, session).await?,
         Offer::Files { ready, arriving } => {
-            let mut pulled = files(pull, source, contract, session, ready).await?;
+            let mut pulled = files::pull(pull, source, contract, session, ready).await?;
             if !arriving.is_empty() {
                 pulled.notes.push(format!("still arriving: {}", arriving.join(", ")));
             }
@@ -199,104 +199,5 @@ fn span_of(contract: &Contract, wish: &Wish, last: Option<&Load>) -> Result<Span
     Ok(match regular(last)? {
         Some(start) if !cursor.sweep.is_some_and(due) => Span::Since(start),
         Some(_) | None => Span::Whole,
-    })
-}
-
-async fn files(
-    pull: &Pull<'_>,
-    source: &Source,
-    contract: &Contract,
-    session: &mut Session,
-    files: Vec<Listed>,
-) -> Result<Pulled> {
-    let place = place(source, contract);
-    let lake = &pull.hub.lake;
-    let mut loads = raw::loads(lake, &place, None).await?;
-    // A replay lands rows of files that were landed before: it is no news of any.
-    loads.retain(|load| load.sha256.is_some());
-    let mut pulled = Pulled::default();
-    let mut refused = None;
-    for file in files {
-        if seen(&file, contract, &loads) {
-            continue;
-        }
-        let bytes = session.fetch(contract, &file).await?;
-        let file = landing::keep(lake, &place, &file, bytes).await?;
-        match news(&file, contract, &loads)? {
-            News::Known => continue,
-            News::Past(note) => {
-                tracing::warn!(force = place.force, source = place.source, note, "file passed over");
-                pulled.notes.push(note);
-                continue;
-            }
-            News::New => {}
-        }
-        let extract = connector::read_file(source, contract, &file)?;
-        let covers = landing::covered(&contract.mode, &file.name);
-        let accept_drop = pull.wish.accept_drop;
-        let task = Task { place: &place, contract, covers, file: Some(&file), accept_drop };
-        match landing::land(lake, task, extract).instrument(landing_of(&place)).await {
-            Ok(landed) => {
-                // A file that shows all of its source makes up for those before it.
-                if covers == Covers::Whole {
-                    refused = None;
-                }
-                loads.splice(0..0, pulled.add(landed));
-            }
-            Err(error) => refused = refused.or(Some(error)),
-        }
-    }
-    refused.map_or(Ok(pulled), Err)
-}
-
-/// Whether the file was landed under this contract and has not been touched since.
-fn seen(file: &Listed, contract: &Contract, loads: &[Load]) -> bool {
-    let of_name = loads.iter().find(|load| load.file.as_deref() == Some(file.name.as_str()));
-    of_name.is_some_and(|load| {
-        load.tag.as_deref() == Some(file.tag.as_str())
-            && !file.tag.is_empty()
-            && (load.contract == contract.fingerprint() || is_past(contract, load, loads))
-    })
-}
-
-/// Whether a later load stands for all that this one said.
-fn is_past(contract: &Contract, load: &Load, loads: &[Load]) -> bool {
-    let whole = landing::covered(&contract.mode, "") == Covers::Whole;
-    whole && loads.first().is_some_and(|newest| newest.load > load.load)
-}
-
-/// What a file is, compared with what has been landed.
-enum News {
-    /// Not landed yet.
-    New,
-    /// What raw holds, or a state that has been passed.
-    Known,
-    /// An older state that was never landed and would bring back the past.
-    Past(String),
-}
-
-fn news(file: &SourceFile, contract: &Contract, loads: &[Load]) -> Result<News> {
-    let same = |load: &&Load| load.sha256.as_deref() == Some(file.sha256.as_str());
-    let current = contract.fingerprint();
-    if let Mode::Log(_) = contract.mode {
-        // The same bytes under another name are a copy, and a row is counted once.
-        let of_name = loads.iter().find(|load| load.file.as_deref() == Some(file.name.as_str()));
-        let known = of_name.map_or_else(|| loads.iter().find(same), |load| Some(load).filter(same));
-        return Ok(match known {
-            Some(load) if load.contract == current || of_name.is_none() => News::Known,
-            Some(_) | None => News::New,
-        });
-    }
-    let Some(last) = loads.first() else { return Ok(News::New) };
-    let newest = last.file.as_deref().unwrap_or_default();
-    let order = connector::file_order(contract, &file.name)?;
-    // What was landed under another order, or from a table, is not later than anything.
-    let is_older = connector::file_order(contract, newest).is_ok_and(|newest| order < newest);
-    Ok(match is_older {
-        true if loads.iter().any(|load| same(&load)) => News::Known,
-        true => News::Past(format!("file \"{}\" is older than \"{newest}\", which is landed", file.name)),
-        // A corrected contract reads the same bytes anew.
-        false if same(&last) && last.contract == current => News::Known,
-        false => News::New,
     })
 }

@@ -5,6 +5,7 @@ mod assemble;
 mod basis;
 mod code;
 mod entity;
+mod files;
 mod forces;
 mod inputs;
 pub mod limits;
