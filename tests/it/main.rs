@@ -41,6 +41,7 @@ mod rest;
 mod schedule;
 mod sftp;
 mod slt;
+mod small_files;
 mod state;
 mod store;
 mod support;
