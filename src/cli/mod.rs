@@ -7,6 +7,7 @@ pub mod check;
 pub mod checks;
 pub mod demo;
 pub mod init;
+mod invented;
 pub mod new;
 pub mod preview;
 pub mod pull;

@@ -1,7 +1,7 @@
 //! `muster new connector`: a first contract, from real data.
 #![expect(clippy::print_stdout, reason = "a command of the command line")]
 
-use super::sketched;
+use super::{invented, sketched};
 use crate::connector::infer::{self, Sketch};
 use crate::error::{Error, Result};
 use crate::project::{self, count};
@@ -64,15 +64,16 @@ async fn connector(project: &Path, args: ConnectorArgs) -> Result<bool> {
         }
     };
     let entity = args.table.as_deref().map_or(args.name.clone(), slug);
+    let (extension, fixture) = invented::fixture(&sketch)?;
     let files = [
         (
             folder.join("connector.toml"),
-            sketched::contract(&args.name, &entity, args.table.as_deref(), &sketch),
+            sketched::contract(&args.name, &entity, args.table.as_deref(), &sketch).into_bytes(),
         ),
-        (folder.join("fixtures").join(format!("{entity}.csv")), sketched::fixture(&sketch)),
+        (folder.join("fixtures").join(format!("{entity}.{extension}")), fixture),
     ];
-    for (path, text) in files {
-        write(&path, &text)?;
+    for (path, bytes) in files {
+        write(&path, &bytes)?;
         println!("{}", path.display());
     }
     told(&args.name, &sketch);
@@ -85,9 +86,9 @@ fn slug(table: &str) -> String {
     if name.starts_with(|c: char| c.is_ascii_lowercase()) { name } else { format!("t_{name}") }
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let written =
-        path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, text));
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, bytes));
     written
         .map_err(|error| Error::config("the connector cannot be written").at(path.display()).because(error))
 }

@@ -1,10 +1,7 @@
 //! A sketch as the files of a connector.
 
-use crate::connector::infer::{ColumnSketch, FileSketch, Sketch};
+use crate::connector::infer::{ColumnSketch, Cut, FileSketch, Sketch};
 use std::fmt::Write;
-
-/// How many invented rows a fixture has.
-const INVENTED: usize = 2;
 
 /// `connector.toml`.
 pub(super) fn contract(system: &str, entity: &str, table: Option<&str>, sketch: &Sketch) -> String {
@@ -55,20 +52,61 @@ fn layout(text: &mut String, entity: &str, files: &FileSketch) {
         line(text, &format!("# {}", plain(remark)));
     }
     line(text, &format!("match = {}", quoted(&files.matching)));
-    line(text, "format = \"csv\"");
+    cut(text, &files.cut);
     if let Some(order) = &files.order {
         line(text, "# the year orders the files; more groups order those of a year");
         line(text, &format!("order = '{order}'"));
     }
-    if files.encoding != "utf-8" {
-        line(text, &format!("encoding = \"{}\"", files.encoding));
+}
+
+fn cut(text: &mut String, cut: &Cut) {
+    match cut {
+        Cut::Delimited { encoding, delimiter, header } => {
+            line(text, "format = \"csv\"");
+            if *encoding != "utf-8" {
+                line(text, &format!("encoding = \"{encoding}\""));
+            }
+            if *delimiter != ',' {
+                line(text, &format!("delimiter = {}", quoted(&delimiter.to_string())));
+            }
+            if *header != "true" {
+                line(text, &format!("header = {header}"));
+            }
+        }
+        Cut::Json { rows } => {
+            line(text, "format = \"json\"");
+            if !rows.is_empty() {
+                line(text, &format!("rows = {}", quoted(&json_path(rows))));
+            }
+        }
+        Cut::Ndjson => line(text, "format = \"ndjson\""),
+        Cut::Xml { rows, is_joined } => {
+            line(text, "format = \"xml\"");
+            line(text, &format!("rows = {}", quoted(&format!("/{}", rows.join("/")))));
+            if *is_joined {
+                line(text, "join = \"; \"");
+            }
+        }
+        Cut::Sheet { sheets } => {
+            line(text, "format = \"sheet\"");
+            let names: Vec<String> = sheets.iter().map(|name| quoted(name)).collect();
+            match names.as_slice() {
+                [] => {}
+                [one] => line(text, &format!("sheets = {one}")),
+                several => line(text, &format!("sheets = [{}]", several.join(", "))),
+            }
+        }
     }
-    if files.delimiter != ',' {
-        line(text, &format!("delimiter = {}", quoted(&files.delimiter.to_string())));
-    }
-    if files.header != "true" {
-        line(text, &format!("header = {}", files.header));
-    }
+}
+
+/// `$.data.items[*]`, with names that are no words in brackets.
+fn json_path(members: &[String]) -> String {
+    let is_word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let step = |name: &String| match is_word(name) {
+        true => format!(".{name}"),
+        false => format!("['{}']", name.replace('\\', "\\\\").replace('\'', "\\'")),
+    };
+    format!("${}[*]", members.iter().map(step).collect::<String>())
 }
 
 fn column(text: &mut String, column: &ColumnSketch, sketch: &Sketch) {
@@ -87,47 +125,6 @@ fn column(text: &mut String, column: &ColumnSketch, sketch: &Sketch) {
         (false, false) => "",
     };
     line(text, &format!("{} = {{ {}{from}{needed} }}", column.name, column.ty));
-}
-
-/// The fixture: the names as they are in the source, and rows that nobody has.
-pub(super) fn fixture(sketch: &Sketch) -> String {
-    let mut text = String::new();
-    let delimiter = sketch.files.as_ref().map_or(',', |files| files.delimiter);
-    let row = |cells: Vec<String>| cells.join(&delimiter.to_string());
-    let has_header = sketch.files.as_ref().is_none_or(|files| files.header == "true");
-    if has_header {
-        let name = |column: &ColumnSketch| column.from.first().unwrap_or(&column.name).clone();
-        line(&mut text, &row(sketch.columns.iter().map(|column| cell(&name(column), delimiter)).collect()));
-    }
-    for at in 1..=INVENTED {
-        let value = |column: &ColumnSketch| match sketch.key.contains(&column.name) {
-            // Keys differ.
-            true if column.invented == "A1" || column.invented == "1" => {
-                column.invented.replace('1', &at.to_string())
-            }
-            _ => column.invented.clone(),
-        };
-        // One key of dates alone cannot differ by its value.
-        let is_told_apart = sketch.key.is_empty()
-            || at == 1
-            || sketch.columns.iter().any(|column| {
-                sketch.key.contains(&column.name) && (column.invented == "A1" || column.invented == "1")
-            });
-        if is_told_apart {
-            line(
-                &mut text,
-                &row(sketch.columns.iter().map(|column| cell(&value(column), delimiter)).collect()),
-            );
-        }
-    }
-    text
-}
-
-fn cell(text: &str, delimiter: char) -> String {
-    match text.contains([delimiter, '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_string(),
-    }
 }
 
 fn line(text: &mut String, what: &str) {

@@ -50,14 +50,7 @@ impl Named {
 
     /// An error when columns are missing that the contract insists on.
     pub(crate) fn accepted(&self, contract: &Contract, names: &[String]) -> Result<()> {
-        let insists = |column: &&Column| column.required || contract.drift.missing == Policy::Freeze;
-        let missing: Vec<String> = self.missing(contract).filter(insists).map(called).collect();
-        let message = match missing.as_slice() {
-            [] => return Ok(()),
-            [one] => format!("column {one} is missing"),
-            more => format!("columns {} are missing", more.join(", ")),
-        };
-        Err(Error::contract(message).hint(format!("the header has {}", list(names))))
+        accepted(contract, self.missing(contract), || format!("the header has {}", list(names)))
     }
 
     /// What is to be told about columns that are new or missing; an error when the contract refuses
@@ -83,12 +76,7 @@ impl Named {
             };
             findings.push(Finding::of_load(Matter::NewColumn, 0, format!("{message}: {what}")));
         }
-        if contract.drift.missing == Policy::Evolve {
-            for column in self.missing(contract) {
-                let message = format!("{} is missing: every value is null", called(column));
-                findings.push(Finding::of_column(Matter::MissingColumn, &column.name, 0, message));
-            }
-        }
+        findings.extend(told(contract, self.missing(contract)));
         Ok(findings)
     }
 
@@ -100,6 +88,68 @@ impl Named {
         };
         columns.filter(is_missing).map(|(column, _)| column)
     }
+}
+
+/// The columns of a contract that no row has had so far, in files where nothing but the rows names
+/// columns.
+pub(crate) struct Unseen<'c> {
+    contract: &'c Contract,
+    columns: Vec<usize>,
+    has_rows: bool,
+}
+
+impl<'c> Unseen<'c> {
+    /// All columns that rows should have.
+    pub(crate) fn new(contract: &'c Contract) -> Self {
+        let should = |at: &usize| {
+            let column = &contract.columns[*at];
+            column.origin == Origin::Cell && !column.optional
+        };
+        Self { contract, columns: (0..contract.columns.len()).filter(should).collect(), has_rows: false }
+    }
+
+    /// Looks at a row; `has` says whether it has a column.
+    pub(crate) fn look(&mut self, has: impl Fn(usize) -> bool) {
+        self.has_rows = true;
+        self.columns.retain(|column| !has(*column));
+    }
+
+    /// What is to be told about columns that not one row had; an error when the contract insists on
+    /// one. `known` says what there is instead.
+    pub(crate) fn findings(self, known: impl FnOnce() -> String) -> Result<Vec<Finding>> {
+        let contract = self.contract;
+        let columns = if self.has_rows { self.columns } else { Vec::new() };
+        let missing = || columns.iter().map(|column| &contract.columns[*column]);
+        accepted(contract, missing(), || {
+            format!("no row has it{}. A column that may be missing is `optional`", known())
+        })?;
+        Ok(told(contract, missing()).collect())
+    }
+}
+
+/// An error when some of the `missing` columns are such that the contract insists on them.
+fn accepted<'c>(
+    contract: &Contract,
+    missing: impl Iterator<Item = &'c Column>,
+    hint: impl FnOnce() -> String,
+) -> Result<()> {
+    let insists = |column: &&Column| column.required || contract.drift.missing == Policy::Freeze;
+    let missing: Vec<String> = missing.filter(insists).map(called).collect();
+    let message = match missing.as_slice() {
+        [] => return Ok(()),
+        [one] => format!("column {one} is missing"),
+        more => format!("columns {} are missing", more.join(", ")),
+    };
+    Err(Error::contract(message).hint(hint()))
+}
+
+/// What is told about `missing` columns.
+fn told<'c>(contract: &Contract, missing: impl Iterator<Item = &'c Column>) -> impl Iterator<Item = Finding> {
+    let tells = contract.drift.missing == Policy::Evolve;
+    missing.filter(move |_| tells).map(|column| {
+        let message = format!("{} is missing: every value is null", called(column));
+        Finding::of_column(Matter::MissingColumn, &column.name, 0, message)
+    })
 }
 
 /// A name as messages show it: in lowercase, without the blanks around it.

@@ -1,6 +1,7 @@
 //! How rows and cells are found in XML: a small part of XPath.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// How an XML file is cut into rows and cells.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,16 @@ pub struct XmlName {
     pub namespace: Option<String>,
     /// The name without its prefix, compared with case.
     pub local: String,
+}
+
+impl fmt::Display for XmlName {
+    /// `{namespace}local`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{{{namespace}}}{}", self.local),
+            None => f.write_str(&self.local),
+        }
+    }
 }
 
 impl XmlLayout {
@@ -125,14 +136,10 @@ mod tests {
 
     /// A path as it was understood.
     fn shown(from: &str) -> String {
-        let name = |name: &XmlName| match &name.namespace {
-            Some(namespace) => format!("{{{namespace}}}{}", name.local),
-            None => name.local.clone(),
-        };
         match layout().column(from) {
             Ok(path) => {
-                let steps: String = path.steps.iter().map(|step| format!("/{}", name(step))).collect();
-                let attribute = path.attribute.as_ref().map(|attribute| format!("/@{}", name(attribute)));
+                let steps: String = path.steps.iter().map(|step| format!("/{step}")).collect();
+                let attribute = path.attribute.as_ref().map(|attribute| format!("/@{attribute}"));
                 steps + &attribute.unwrap_or_default()
             }
             Err(problem) => problem,

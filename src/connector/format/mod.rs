@@ -14,11 +14,11 @@ mod invoice;
 pub(super) mod json;
 mod pages;
 mod records;
-mod sheet;
+pub(super) mod sheet;
 mod survey;
 mod threads;
 mod trailer;
-mod unpack;
+pub(super) mod unpack;
 mod xml;
 
 use crate::connector::contract::{Contract, FileFormat, FileLayout, Header};

@@ -2,10 +2,13 @@
 //! that says how sure it is; a person edits what becomes of it.
 
 mod align;
+mod book;
 mod guess;
+mod json;
 mod key;
 mod sample;
 mod table;
+mod xml;
 
 pub use table::table;
 
@@ -38,14 +41,56 @@ pub struct FileSketch {
     pub matching: String,
     /// The part of the name that orders them, if it is not the name as a whole.
     pub order: Option<String>,
-    /// As the contract writes it: `utf-8`, `windows-1252`, `utf-16`, `auto`.
-    pub encoding: &'static str,
-    /// What separates cells.
-    pub delimiter: char,
-    /// As the contract writes it: `true`, `false`, `"auto"`.
-    pub header: &'static str,
+    /// How they are cut into rows.
+    pub cut: Cut,
     /// What was found about single files.
     pub remarks: Vec<String>,
+}
+
+/// How files are cut into rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cut {
+    /// Separated cells.
+    Delimited {
+        /// As the contract writes it: `utf-8`, `windows-1252`, `utf-16`, `auto`.
+        encoding: &'static str,
+        /// What separates cells.
+        delimiter: char,
+        /// As the contract writes it: `true`, `false`, `"auto"`.
+        header: &'static str,
+    },
+    /// JSON texts.
+    Json {
+        /// The members that lead to the array of rows; none when a text is that array, or a row.
+        rows: Vec<String>,
+    },
+    /// A JSON object in each line.
+    Ndjson,
+    /// XML.
+    Xml {
+        /// The elements from the root to the rows.
+        rows: Vec<String>,
+        /// Whether some element comes several times in a row.
+        is_joined: bool,
+    },
+    /// A workbook.
+    Sheet {
+        /// The sheets that are read; none: the first.
+        sheets: Vec<String>,
+    },
+}
+
+impl Cut {
+    /// What such a file is called.
+    fn name(&self) -> &'static str {
+        match self {
+            Cut::Delimited { .. } => "delimited text",
+            Cut::Json { .. } => "JSON",
+            Cut::Ndjson => "a JSON object in each line",
+            Cut::Xml { .. } => "XML",
+            Cut::Sheet { .. } => "a workbook",
+        }
+    }
 }
 
 /// What a column looks like.
@@ -74,8 +119,9 @@ pub fn files(paths: &[PathBuf]) -> Result<Sketch> {
     if columns.is_empty() {
         return Err(Error::source("the files have no columns").hint("a table has a line with their names"));
     }
+    let layout = layout(&samples)?;
     let mut sketch = sketch(&samples, &columns);
-    sketch.files = Some(layout(&samples));
+    sketch.files = Some(layout);
     Ok(sketch)
 }
 
@@ -95,28 +141,52 @@ fn sketch(samples: &[sample::Sample], aligned: &[align::Aligned]) -> Sketch {
     }
 }
 
-fn layout(samples: &[sample::Sample]) -> FileSketch {
+fn layout(samples: &[sample::Sample]) -> Result<FileSketch> {
     let names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
     let has_year = |name: &&str| {
         let digits: Vec<&str> = name.split(|c: char| !c.is_ascii_digit()).collect();
         digits.iter().any(|run| run.len() == 4 && (run.starts_with("19") || run.starts_with("20")))
     };
-    let is_all = |test: fn(&sample::Sample) -> bool| samples.iter().all(test);
-    let header = match (is_all(|sample| sample.header.is_some()), is_all(|sample| sample.header.is_none())) {
-        (true, _) => "true",
-        (_, true) => "false",
-        _ => "\"auto\"",
-    };
-    let first = samples.first().map_or("utf-8", |sample| sample.encoding);
-    let encoding = if samples.iter().all(|sample| sample.encoding == first) { first } else { "auto" };
-    FileSketch {
+    Ok(FileSketch {
         matching: pattern(&names),
         order: (names.len() > 1 && names.iter().all(has_year)).then(|| "(\\d{4})".to_string()),
-        encoding,
-        delimiter: samples.first().map_or(',', |sample| sample.delimiter),
-        header,
+        cut: cut(samples)?,
         remarks: samples.iter().flat_map(|sample| sample.remarks.clone()).collect(),
+    })
+}
+
+/// How all of `samples` are cut; an error when one contract cannot cut them.
+fn cut(samples: &[sample::Sample]) -> Result<Cut> {
+    let mut samples = samples.iter();
+    let Some(first) = samples.next() else { return Err(Error::internal("a sketch without a file")) };
+    let mut cut = first.cut.clone();
+    for sample in samples {
+        cut = match (cut, &sample.cut) {
+            (
+                Cut::Delimited { encoding, delimiter, header },
+                Cut::Delimited { encoding: other, delimiter: same, header: also },
+            ) if delimiter == *same => Cut::Delimited {
+                encoding: if encoding == *other { encoding } else { "auto" },
+                header: if header == *also { header } else { "\"auto\"" },
+                delimiter,
+            },
+            (Cut::Xml { rows, is_joined }, Cut::Xml { rows: same, is_joined: also }) if rows == *same => {
+                Cut::Xml { rows, is_joined: is_joined || *also }
+            }
+            (cut, other) if cut == *other => cut,
+            (cut, other) => {
+                return Err(Error::source(format!(
+                    "{} is {} and {} is {} that is cut in another way",
+                    first.name,
+                    cut.name(),
+                    sample.name,
+                    other.name()
+                ))
+                .hint("sketch files that differ one by one"));
+            }
+        };
     }
+    Ok(cut)
 }
 
 /// A pattern that matches all of `names`: what they share at both ends; of one name, everything but
@@ -192,6 +262,6 @@ mod tests {
         assert_eq!(sketch.totals, ["amount"]);
         let files = sketch.files.unwrap();
         assert_eq!((files.matching.as_str(), files.order.as_deref()), ("paid_*.csv", Some("(\\d{4})")));
-        assert_eq!((files.encoding, files.header), ("utf-8", "true"));
+        assert_eq!(files.cut, Cut::Delimited { encoding: "utf-8", delimiter: ',', header: "true" });
     }
 }

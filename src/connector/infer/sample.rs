@@ -1,5 +1,7 @@
 //! The first rows of a file whose contract nobody has written yet.
 
+use super::{Cut, book, json, xml};
+use crate::connector::format::unpack::kind::{self, Kind};
 use crate::error::{Error, Result};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +11,7 @@ use std::path::Path;
 
 /// How much of a file is looked at, and how many of its rows.
 const MOST_BYTES: u64 = 64 << 20;
-const MOST_ROWS: usize = 50_000;
+pub(super) const MOST_ROWS: usize = 50_000;
 
 /// How many lines may be above a header.
 const LINES_ABOVE: usize = 60;
@@ -22,8 +24,7 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 pub(super) struct Sample {
     /// The name of the file.
     pub(super) name: String,
-    pub(super) encoding: &'static str,
-    pub(super) delimiter: char,
+    pub(super) cut: Cut,
     /// The names of the columns, if a line has them.
     pub(super) header: Option<Vec<String>>,
     /// The cells of the rows, of which each has as many as `width` says.
@@ -40,20 +41,51 @@ impl Sample {
     }
 }
 
-/// Reads the first rows of a delimited file.
+/// Reads the first rows of a file, whatever it is called.
 pub(super) fn read(path: &Path) -> Result<Sample> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let unreadable = |error| Error::source("the file cannot be read").at(path.display()).because(error);
+    of_file(path, name).map_err(|error| match error.place() {
+        Some(place) => {
+            let place = format!("{} {place}", path.display());
+            error.at(place)
+        }
+        None => error.at(path.display()),
+    })
+}
+
+fn of_file(path: &Path, name: String) -> Result<Sample> {
+    let unreadable = |error| Error::source("the file cannot be read").because(error);
+    let mut file = File::open(path).map_err(unreadable)?;
+    match kind::of(&mut file)? {
+        Kind::Xlsx | Kind::Ods | Kind::Compound => return book::read(name, file),
+        Kind::Html => return Err(Error::source("the file is a web page, not a table")),
+        Kind::Zip | Kind::Gzip | Kind::Xlsb => {
+            return Err(Error::source("no contract can be sketched of an archive or a binary workbook")
+                .hint(
+                    "unpack it, or save it as xlsx, and sketch that; the contract reads archives as well",
+                ));
+        }
+        Kind::Empty => return Err(Error::source("the file is empty")),
+        Kind::Xml | Kind::Other => {}
+    }
     let mut bytes = Vec::new();
-    File::open(path).map_err(unreadable)?.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     let (encoding, text) = decoded(&bytes);
-    refuse_other(&text).map_err(|error| error.at(path.display()))?;
-    let delimiter = delimiter(&text);
-    let records = records(&text, delimiter);
+    match text.trim_start().chars().next() {
+        Some('<') => xml::read(name, &text),
+        Some('{' | '[') => json::read(name, &text),
+        _ => delimited(name, encoding, &text),
+    }
+}
+
+/// The rows of a delimited text.
+fn delimited(name: String, encoding: &'static str, text: &str) -> Result<Sample> {
+    let delimiter = delimiter(text);
+    let records = records(text, delimiter);
     let mut widths = BTreeMap::new();
     records.iter().for_each(|record| *widths.entry(record.len()).or_insert(0) += 1);
     let Some((width, _)) = widths.into_iter().max_by_key(|(width, count)| (*count, *width)) else {
-        return Err(Error::source("the file is empty").at(path.display()));
+        return Err(Error::source("the file is empty"));
     };
     let mut remarks = Vec::new();
     let header = header(&records, width);
@@ -77,7 +109,9 @@ pub(super) fn read(path: &Path) -> Result<Sample> {
         remarks.push(format!("{name}: {} rows have another number of cells", ragged.len()));
     }
     let width = rows.first().map_or(width, Vec::len);
-    Ok(Sample { name, encoding, delimiter: char::from(delimiter), header: names, rows, width, remarks })
+    let header = if names.is_some() { "true" } else { "false" };
+    let cut = Cut::Delimited { encoding, delimiter: char::from(delimiter), header };
+    Ok(Sample { name, cut, header: names, rows, width, remarks })
 }
 
 /// The text of a file, and how it was encoded.
@@ -95,22 +129,6 @@ fn decoded(bytes: &[u8]) -> (&'static str, String) {
     };
     let text = encoding.decode_with_bom_removal(bytes).0;
     (name, text.trim_start_matches("ï»¿").to_string())
-}
-
-/// Refuses what is no delimited text.
-fn refuse_other(text: &str) -> Result<()> {
-    let start: String = text.trim_start().chars().take(15).collect::<String>().to_lowercase();
-    let what = match start.as_str() {
-        page if page.starts_with("<!doctype html") || page.starts_with("<html") => {
-            return Err(Error::source("the file is a web page, not a table"));
-        }
-        markup if markup.starts_with('<') => "XML",
-        json if json.starts_with('{') || json.starts_with('[') => "JSON",
-        zip if zip.starts_with("pk\u{3}\u{4}") => "a workbook or an archive",
-        _ => return Ok(()),
-    };
-    Err(Error::source(format!("the file is {what}, of which no contract can be sketched"))
-        .hint("connectors/README.md says how its contract is written"))
 }
 
 /// The delimiter that cuts the lines into the same number of cells most often.
@@ -139,7 +157,7 @@ fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
 }
 
 /// The record that names the columns: one of the first, or the last.
-fn header(records: &[Vec<String>], width: usize) -> Option<usize> {
+pub(super) fn header(records: &[Vec<String>], width: usize) -> Option<usize> {
     let last = records.len().checked_sub(1)?;
     let is_header = |at: &usize| is_names(&records[*at], width) && !repeats(records, *at);
     (0..records.len().min(LINES_ABOVE)).find(is_header).or_else(|| Some(last).filter(is_header))

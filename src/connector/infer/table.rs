@@ -1,7 +1,7 @@
 //! Rows of a table whose contract nobody has written yet.
 
 use super::sample::Sample;
-use super::{Sketch, align, sketch};
+use super::{Cut, Sketch, align, sketch};
 use crate::connector::contract::{Column, Contract, Drift, LINE_KEY, Mode, Origin, Recast, Type};
 use crate::connector::{Span, open};
 use crate::error::{Error, Result};
@@ -36,8 +36,7 @@ pub async fn table(source: &Source, table: &str) -> Result<Sketch> {
     }
     let sample = Sample {
         name: table.to_string(),
-        encoding: "utf-8",
-        delimiter: ',',
+        cut: Cut::Delimited { encoding: "utf-8", delimiter: ',', header: "true" },
         width: names.len(),
         header: Some(names),
         rows,

@@ -2,10 +2,12 @@
 
 use crate::connector::SourceFile;
 use crate::connector::contract::Contract;
+use crate::connector::finding::Finding;
 use crate::connector::format::json::cell;
 use crate::connector::format::json::select::{Members, Path, members};
+use crate::connector::names::Unseen;
 use crate::connector::value::Cell;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use chrono::DateTime;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -19,8 +21,7 @@ pub(super) struct Fields<'c> {
     file: &'c SourceFile,
     /// The places of each column; the first that a row has counts.
     places: Vec<Vec<Place>>,
-    /// Which columns any row had.
-    seen: Vec<bool>,
+    unseen: Unseen<'c>,
     /// The members of the first row, for the error about columns that no row has.
     known: Option<Vec<String>>,
 }
@@ -49,8 +50,7 @@ impl<'c> Fields<'c> {
     pub(super) fn new(contract: &'c Contract, file: &'c SourceFile) -> Result<Self> {
         let places = |from: &Vec<String>| from.iter().map(|name| Place::parse(name)).collect();
         let places = contract.columns.iter().map(|c| places(&c.from)).collect::<Result<_>>()?;
-        let seen = vec![false; contract.columns.len()];
-        Ok(Self { contract, file, places, seen, known: None })
+        Ok(Self { contract, file, places, unseen: Unseen::new(contract), known: None })
     }
 
     /// What `row` has of each column; `parent` is the row that it belongs to.
@@ -67,17 +67,17 @@ impl<'c> Fields<'c> {
             self.known = Some(members.0.iter().map(|(name, _)| name.to_string()).collect());
         }
         let mut found = Vec::with_capacity(self.places.len());
-        for (places, seen) in self.places.iter().zip(&mut self.seen) {
+        for places in &self.places {
             let mut value = Found::Nothing;
             for place in places {
                 value = place.find(self.file, row, &members, parent)?;
                 if !matches!(value, Found::Nothing) {
-                    *seen = true;
                     break;
                 }
             }
             found.push(value);
         }
+        self.unseen.look(|column| !matches!(found[column], Found::Nothing));
         Ok(found)
     }
 
@@ -90,23 +90,11 @@ impl<'c> Fields<'c> {
         }
     }
 
-    /// An error about columns that no row had, when there were rows.
-    pub(super) fn check(&self) -> Result<()> {
-        let Some(known) = &self.known else { return Ok(()) };
-        let missing: Vec<String> = (self.contract.columns.iter().zip(&self.seen))
-            .filter(|(column, seen)| !**seen && !column.optional)
-            .map(|(column, _)| format!("'{}'", column.from.join("' or '")))
-            .collect();
-        let message = match missing.as_slice() {
-            [] => return Ok(()),
-            [one] => format!("column {one} is missing"),
-            more => format!("columns {} are missing", more.join(", ")),
-        };
+    /// What is to be told about columns that no row had; an error when the contract insists on one.
+    pub(super) fn findings(self) -> Result<Vec<Finding>> {
+        let known = self.known.unwrap_or_default();
         let names: Vec<&str> = known.iter().map(String::as_str).take(40).collect();
-        Err(Error::contract(message).hint(format!(
-            "no row has them; the first row has {}. A column that may be missing is `optional`",
-            names.join(", ")
-        )))
+        self.unseen.findings(|| format!("; the first row has {}", names.join(", ")))
     }
 }
 

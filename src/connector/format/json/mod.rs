@@ -62,6 +62,27 @@ impl Rows {
         Ok(rows)
     }
 
+    /// The same rows, each with what it is a part of: an element of an array around it, or else the
+    /// text.
+    fn with_parents<'a>(&self, text: &'a RawValue) -> Result<Vec<(Option<&'a RawValue>, &'a RawValue)>> {
+        let rows = self.of(text)?;
+        let steps = match &self.0 {
+            Some(Path::Steps(steps)) => steps.as_slice(),
+            Some(Path::Named(..) | Path::Query(_)) | None => &[],
+        };
+        let each = |steps: &[Step]| steps.iter().rposition(|step| *step == Step::Each);
+        let Some(outer) = each(steps).and_then(|last| each(&steps[..last])) else {
+            let text = self.0.is_some().then_some(text);
+            return Ok(rows.into_iter().map(|row| (text, row)).collect());
+        };
+        let (around, within) = steps.split_at(outer + 1);
+        let mut found = Vec::with_capacity(rows.len());
+        for parent in select::taken(around, text)? {
+            found.extend(select::taken(within, parent)?.into_iter().map(|row| (Some(parent), row)));
+        }
+        Ok(found)
+    }
+
     /// Whether every text is an array of rows, or a row itself.
     fn is_array(&self) -> bool {
         match &self.0 {
@@ -104,13 +125,13 @@ pub(super) fn read(
             parent = Some(row.to_owned());
             continue;
         }
-        let found = rows.of(text).map_err(place)?;
+        let found = rows.with_parents(text).map_err(place)?;
         if rows.is_array() && !text.get().starts_with('[') {
             return Err(place(Error::contract("the JSON text is no array of rows")));
         }
-        for row in found {
+        for (around, row) in found {
             number += 1;
-            let found = fields.of_row(row, parent.as_deref()).map_err(place)?;
+            let found = fields.of_row(row, parent.as_deref().or(around)).map_err(place)?;
             let cell = |column: usize| fields.cell(&found[column], column);
             if !records.push(number, Received::Line(row.get().as_bytes()), &cell)? {
                 return Ok(None);
@@ -121,7 +142,7 @@ pub(super) fn read(
     if page == 0 && parent.is_none() {
         return Err(not_json(b"").at(at));
     }
-    fields.check().map_err(|error| error.at(at))?;
+    fields.findings().map_err(|error| error.at(at))?.into_iter().for_each(|finding| records.note(finding));
     records.finish()
 }
 
@@ -201,7 +222,7 @@ pub(super) fn read_lines(
             return Ok(None);
         }
     }
-    fields.check().map_err(|error| error.at(at))?;
+    fields.findings().map_err(|error| error.at(at))?.into_iter().for_each(|finding| records.note(finding));
     records.finish()
 }
 

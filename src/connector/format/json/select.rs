@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The members of an object, in its order.
-pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(in crate::connector) struct Members<'a>(pub(in crate::connector) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 /// A path to one value, or to many.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ impl Step {
 }
 
 /// What `steps` lead to in `text`.
-fn taken<'a>(steps: &[Step], text: &'a RawValue) -> Result<Vec<&'a RawValue>> {
+pub(super) fn taken<'a>(steps: &[Step], text: &'a RawValue) -> Result<Vec<&'a RawValue>> {
     let mut found = vec![text];
     for step in steps {
         let mut next = Vec::new();
@@ -138,7 +138,7 @@ impl<'a> Members<'a> {
 }
 
 /// The members of `value`, if it is an object.
-pub(super) fn members(value: &RawValue) -> Result<Option<Members<'_>>> {
+pub(in crate::connector) fn members(value: &RawValue) -> Result<Option<Members<'_>>> {
     match value.get().starts_with('{') {
         true => serde_json::from_str(value.get()).map(Some).map_err(broken),
         false => Ok(None),
@@ -146,7 +146,7 @@ pub(super) fn members(value: &RawValue) -> Result<Option<Members<'_>>> {
 }
 
 /// The elements of `value`, if it is an array.
-pub(super) fn elements(value: &RawValue) -> Result<Option<Vec<&RawValue>>> {
+pub(in crate::connector) fn elements(value: &RawValue) -> Result<Option<Vec<&RawValue>>> {
     match value.get().starts_with('[') {
         true => serde_json::from_str(value.get()).map(Some).map_err(broken),
         false => Ok(None),

@@ -22,6 +22,7 @@ use crate::error::{Error, Result, known};
 use cell::{Epoch, Item, Want};
 use glob::{MatchOptions, Pattern};
 use heading::{Heading, Origin, Search};
+use std::fs::File;
 
 /// Names of sheets are typed by people, and any character may stand in them.
 const MATCHING: MatchOptions = MatchOptions {
@@ -93,6 +94,22 @@ pub(super) fn read(
             .hint("even without rows they have a header"));
     }
     records.finish()
+}
+
+/// The first rows of every sheet as people see them, by name: for whoever has no contract yet.
+pub(in crate::connector) fn shown(file: File, most: usize) -> Result<Vec<(String, Vec<Vec<String>>)>> {
+    let mut book = workbook::open(file)?;
+    let epoch = book.epoch();
+    let mut sheets = Vec::new();
+    for name in book.sheets() {
+        let mut rows = Vec::new();
+        book.rows(&name, &mut |_, items| {
+            rows.push(items.iter().map(|item| item.cell(Want::Shown, epoch).text().into_owned()).collect());
+            Ok(rows.len() < most)
+        })?;
+        sheets.push((name, rows));
+    }
+    Ok(sheets)
 }
 
 /// The sheets that are read, each with its place in the workbook.

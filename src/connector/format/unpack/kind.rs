@@ -14,7 +14,7 @@ const ODS: &str = "application/vnd.oasis.opendocument.spreadsheet";
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::connector::format) enum Kind {
+pub(in crate::connector) enum Kind {
     Empty,
     Gzip,
     /// An archive that is no workbook.
@@ -31,7 +31,7 @@ pub(in crate::connector::format) enum Kind {
 }
 
 /// What `file` is; it stands at its beginning afterwards.
-pub(in crate::connector::format) fn of(file: &mut File) -> Result<Kind> {
+pub(in crate::connector) fn of(file: &mut File) -> Result<Kind> {
     file.rewind().map_err(unreadable)?;
     let mut head = Vec::new();
     Read::take(&mut *file, HEAD).read_to_end(&mut head).map_err(unreadable)?;

@@ -5,7 +5,7 @@
 //! was received.
 
 mod archive;
-pub(super) mod kind;
+pub(in crate::connector) mod kind;
 mod meter;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use crate::connector::contract::{Contract, FileLayout, XmlLayout};
 use crate::connector::format::Emit;
 use crate::connector::format::records::Records;
 use crate::connector::format::unpack;
+use crate::connector::names::Unseen;
 use crate::connector::rows::Received;
 use crate::connector::value::Cell;
 use crate::connector::{SourceFile, Totals};
@@ -52,11 +53,16 @@ pub(super) fn read(
             Walk::new(contract, xml, &mut send)?.run(window)
         });
         // Chunks that were sent before an error are rows of a file that is refused.
-        let checked = check(records, &chunks, &named, &file.name);
+        let mut unseen = Unseen::new(contract);
+        let checked = check(records, &chunks, &named, &file.name, &mut unseen);
         drop(chunks);
         let walked = walking.join().map_err(|_| Error::internal("the parser of a document stopped"))?;
         match (walked.map_err(placed)?, checked?) {
-            (true, Some(records)) => records.finish(),
+            (true, Some(mut records)) => {
+                let findings = unseen.findings(String::new).map_err(placed)?;
+                findings.into_iter().for_each(|finding| records.note(finding));
+                records.finish()
+            }
             _ => Ok(None),
         }
     })
@@ -68,14 +74,19 @@ fn check<'e>(
     chunks: &Receiver<Chunk>,
     named: &[bool],
     file: &str,
+    unseen: &mut Unseen<'_>,
 ) -> Result<Option<Records<'e>>> {
     for chunk in chunks {
-        let goes_on = chunk.each(|row, raw, ragged, cell| match ragged {
-            None => records.push(row, Received::Line(raw), &|column| match named[column] {
+        let goes_on = chunk.each(|row, raw, ragged, cell| {
+            let cell = |column: usize| match named[column] {
                 true => Cell::Text(file.into()),
                 false => cell(column),
-            }),
-            Some(ragged) => records.push_ragged(row, Received::Line(raw), ragged),
+            };
+            unseen.look(|column| !matches!(cell(column), Cell::Null));
+            match ragged {
+                None => records.push(row, Received::Line(raw), &cell),
+                Some(ragged) => records.push_ragged(row, Received::Line(raw), ragged),
+            }
         })?;
         if !goes_on {
             return Ok(None);

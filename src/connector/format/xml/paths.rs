@@ -17,6 +17,8 @@ pub(super) struct Paths {
     nodes: Vec<Node>,
     /// The element that is a row.
     pub(super) row: Place,
+    /// The element that rows are in.
+    pub(super) around: Place,
     /// Whether namespaces must be looked at.
     has_namespaces: bool,
 }
@@ -36,8 +38,11 @@ pub(super) struct Node {
 impl Paths {
     /// The paths of `contract`'s columns.
     pub(super) fn new(contract: &Contract, layout: &XmlLayout) -> Result<Self> {
-        let mut paths = Self { nodes: vec![Node::default()], row: OUTSIDE, has_namespaces: false };
-        paths.row = paths.node(&layout.rows.steps);
+        let mut paths =
+            Self { nodes: vec![Node::default()], row: OUTSIDE, around: OUTSIDE, has_namespaces: false };
+        let steps = &layout.rows.steps;
+        paths.around = paths.node(&steps[..steps.len().saturating_sub(1)]);
+        paths.row = paths.node(steps);
         for (column, declared) in contract.columns.iter().enumerate() {
             for from in &declared.from {
                 let path = layout.column(from).map_err(Error::config)?;
@@ -88,8 +93,8 @@ impl Paths {
     }
 
     /// The name of the root element.
-    pub(super) fn root(&self) -> &str {
-        self.nodes[OUTSIDE].children.first().map_or("", |(name, _)| &name.local)
+    pub(super) fn root(&self) -> String {
+        self.nodes[OUTSIDE].children.first().map_or(String::new(), |(name, _)| name.to_string())
     }
 
     /// The child that an element is, and its number. Elements mostly come in the order of the time
@@ -135,6 +140,14 @@ impl Scope {
     pub(super) fn close(&mut self) {
         if let Some(resolver) = &mut self.0 {
             resolver.pop();
+        }
+    }
+
+    /// The namespace of an element, where namespaces are looked at.
+    pub(super) fn namespace(&self, element: &BytesStart<'_>) -> Option<String> {
+        match self.0.as_ref()?.resolve_element(element.name()).0 {
+            ResolveResult::Bound(bound) => Some(bound.0.to_string()),
+            ResolveResult::Unbound | ResolveResult::Unknown(_) => None,
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Walk<'a> {
     /// The elements that are open.
     open: Vec<Frame>,
     has_root: bool,
+    /// Whether the element that rows are in has been met.
+    has_around: bool,
     /// How many of them are cells: text is taken as long as there is one.
     taking: usize,
     chunk: Chunk,
@@ -75,6 +77,7 @@ impl<'a> Walk<'a> {
             contract,
             layout,
             scope: paths.scope(),
+            has_around: paths.around == OUTSIDE,
             paths,
             open: Vec::new(),
             has_root: false,
@@ -157,6 +160,7 @@ impl<'a> Walk<'a> {
             Event::Eof if !self.has_root => {
                 Err(Error::contract("the document has no element").hint("even without rows it has a root"))
             }
+            Event::Eof if !self.has_around => Err(self.nowhere()),
             Event::Eof => Ok(Step::End),
         }
     }
@@ -190,17 +194,29 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// The error about a document that cannot have rows; one that has none today is sound.
+    fn nowhere(&self) -> Error {
+        let steps = &self.layout.rows.steps;
+        let around: String = steps.iter().take(steps.len() - 1).map(|step| format!("/{step}")).collect();
+        Error::contract(format!("the document has no element '{around}', in which its rows should be"))
+            .hint("see `rows` of the contract, and the namespaces that it declares: an element may have been renamed")
+    }
+
     fn another_root(&self, element: &BytesStart<'_>) -> Error {
-        let name: String = element.local_name().as_ref().chars().take(40).collect();
+        let mut name: String = element.local_name().as_ref().chars().take(40).collect();
         let hint = match name.eq_ignore_ascii_case("html") {
             true => "this is a web page, perhaps of somebody who wants a password",
             false => "see the row path of the contract, and the namespaces that it declares",
         };
+        if let Some(namespace) = self.scope.namespace(element) {
+            name = format!("{{{namespace}}}{name}");
+        }
         Error::contract(format!("the root element is '{name}' and not '{}'", self.paths.root())).hint(hint)
     }
 
     /// An element of which the paths speak begins.
     fn enter(&mut self, place: Place, element: &BytesStart<'_>) -> Result<()> {
+        self.has_around |= place == self.paths.around;
         if place == self.paths.row {
             self.row += 1;
             self.in_row = true;
