@@ -131,6 +131,123 @@ fn an_untidy_file_gets_a_contract_and_its_drift_is_told() {
     assert!(!succeeded && told.contains("there is a connector of this name"), "{told}");
 }
 
+/// A sketch of a file of another format: it has these parts, and what it describes lands and has a
+/// fixture that it reads.
+#[track_caller]
+fn sketched(name: &str, bytes: impl AsRef<[u8]>, rows: usize, parts: &[&str]) {
+    let newcomer = Newcomer::new();
+    let path = newcomer.write(&format!("drop/{name}"), bytes);
+    newcomer.well(&["new", "connector", "crew", "--from", path.to_str().unwrap()]);
+    let contract = newcomer.contract("crew");
+    for part in parts {
+        assert!(contract.contains(part), "{part} is not in\n{contract}");
+    }
+    newcomer.with_source("crew", "file:drop");
+    newcomer.well(&["check"]);
+    let told = newcomer.well(&["check", "--source", "first"]);
+    assert!(told.contains("first.crew: as its contract says"), "{told}");
+    let pulled = newcomer.well(&["pull"]);
+    assert!(pulled.contains(&format!("first.crew: {rows} rows, landed")), "{pulled}");
+    assert!(!pulled.contains("in quarantine"), "{pulled}");
+    let fixtures = newcomer.0.path().join("connectors/crew/fixtures");
+    let fixture = fs::read_dir(&fixtures).unwrap().next().unwrap().unwrap().path();
+    fs::remove_dir_all(newcomer.0.path().join("drop")).unwrap();
+    let fixture = newcomer.write(&format!("drop/{name}"), fs::read(fixture).unwrap());
+    let told = newcomer.well(&["check", "--source", "first"]);
+    assert!(told.contains("first.crew: as its contract says"), "{}: {told}", fixture.display());
+}
+
+#[test]
+fn json_gets_a_contract() {
+    let row = |n: usize| {
+        format!(
+            r#"{{"staff": {{"no": "{n:04}", "name": "Zoë {n}"}}, "on": "2026-04-{:02}", "pay": {n}.50, "tags": ["a"]}}"#,
+            1 + n % 28
+        )
+    };
+    let rows: Vec<String> = (1..=40).map(row).collect();
+    let parts = [
+        "format = \"json\"",
+        "rows = \"$.data.crew[*]\"",
+        "key = [\"staff_no\"]",
+        "staff_no = { type = \"text\", from = \"staff.no\", required = true }",
+        "on = { type = \"date\", format = \"yyyy-MM-dd\", from = \"on\" }",
+        "pay = { type = \"decimal(18,2)\", from = \"pay\" }",
+    ];
+    sketched(
+        "crew_1.json",
+        format!(r#"{{"page": {{"of": [1, 2]}}, "data": {{"crew": [{}]}}}}"#, rows.join(",\n")),
+        40,
+        &parts,
+    );
+    sketched("crew_1.ndjson", rows.join("\n"), 40, &["format = \"ndjson\"", parts[3]]);
+    sketched("crew_1.json", format!("[{}]", rows.join(",")), 40, &["format = \"json\"\n\n", parts[3]]);
+}
+
+#[test]
+fn xml_gets_a_contract() {
+    let row = |n: usize| {
+        format!(
+            "<g:Worker id='W{n}'><g:Name><g:Last>O&apos;Neill {n}</g:Last></g:Name><g:Day>{:02}/04/2026</g:Day>\
+             <g:Pay>{n}.25</g:Pay><g:Tag>a</g:Tag><g:Tag>b</g:Tag></g:Worker>\n",
+            1 + n % 28
+        )
+    };
+    let rows: String = (1..=40).map(row).collect();
+    sketched(
+        "crew_1.xml",
+        format!(
+            "<?xml version='1.0'?>\n<g:Export xmlns:g='urn:g'><g:Day>x</g:Day><g:Staff>{rows}</g:Staff></g:Export>"
+        ),
+        40,
+        &[
+            "format = \"xml\"",
+            "rows = \"/Export/Staff/Worker\"",
+            "join = \"; \"",
+            "key = [\"id\"]",
+            "id = { type = \"text\", from = \"@id\", required = true }",
+            "from = \"Name/Last\"",
+            "day = { type = \"date\", format = \"dd/MM/yyyy\", from = \"Day\" }",
+            "pay = { type = \"decimal(18,2)\", from = \"Pay\" }",
+        ],
+    );
+}
+
+#[test]
+fn a_workbook_gets_a_contract() {
+    use rust_xlsxwriter::{Format, Workbook};
+    let mut book = Workbook::new();
+    let day = Format::new().set_num_format("dd/mm/yyyy");
+    for (month, name) in ["Apr", "May"].iter().enumerate() {
+        let sheet = book.add_worksheet();
+        sheet.set_name(*name).unwrap();
+        sheet.write_string(0, 0, "Leave taken").unwrap();
+        for (column, heading) in ["Staff No", "From", "Hours (h)", "Kind"].iter().enumerate() {
+            sheet.write_string(2, column as u16, *heading).unwrap();
+        }
+        for n in 0..20_u32 {
+            let row = 3 + n;
+            sheet.write_string(row, 0, format!("{:04}", 100 * month as u32 + n)).unwrap();
+            sheet.write_number_with_format(row, 1, f64::from(46_113 + n), &day).unwrap();
+            sheet.write_number(row, 2, 7.5 + f64::from(n)).unwrap();
+            sheet.write_string(row, 3, if n % 2 == 0 { "AL" } else { "TOIL" }).unwrap();
+        }
+    }
+    sketched(
+        "crew_1.xlsx",
+        book.save_to_buffer().unwrap(),
+        40,
+        &[
+            "format = \"sheet\"",
+            "sheets = \"*\"",
+            "rows above the columns' names",
+            "key = [\"staff_no\"]",
+            "from = { type = \"date\", format = \"yyyy-MM-dd\", from = \"From\" }",
+            "hours_h = { type = \"decimal(18,2)\", from = \"Hours (h)\" }",
+        ],
+    );
+}
+
 #[tokio::test]
 async fn a_table_gets_a_contract_and_its_drift_is_told() {
     use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};

@@ -192,3 +192,34 @@ fn ambiguous_paths_are_errors() {
     assert!(matches!(Path::parse("$.a.b[*]"), Ok(Path::Steps(steps)) if steps.len() == 3));
     assert!(matches!(Path::parse("$['a b'][*]"), Ok(Path::Query(_))));
 }
+
+#[test]
+fn rows_in_rows_know_what_they_are_part_of() {
+    let columns = [("id", Type::Text), ("staff", Type::Text), ("day", Type::Text)];
+    let of = |rows: &str, staff: &str, day: &str| {
+        from(from(json(&columns, Some(rows), None), "staff", staff), "day", day)
+    };
+    let text = r#"{"day": "Monday", "staff": [
+        {"no": "7", "who": {"name": "Ann"}, "shifts": [{"id": "a"}, {"id": "b"}]},
+        {"no": "8", "who": {"name": "Bo"}, "shifts": []},
+        {"no": "9", "who": {"name": "Cy"}, "shifts": [{"id": "c"}]}]}"#;
+    let got = read_json(&of("$.staff[*].shifts[*]", "_parent.no", "_parent.who.name"), text).unwrap();
+    assert_eq!(got.rows(), ["1: a, 7, Ann", "2: b, 7, Ann", "3: c, 9, Cy"]);
+    let got =
+        read_json(&of("$.staff[*]", "no", "_parent.day"), r#"{"day": "x", "staff": [{"id": 1, "no": 2}]}"#);
+    assert_eq!(got.unwrap().rows(), ["1: 1, 2, x"]);
+}
+
+#[test]
+fn a_member_that_no_row_has_is_refused_unless_drift_allows_it() {
+    let mut contract = json(&[("id", Type::Text), ("note", Type::Text)], None, None);
+    assert!(told(&contract, r#"[{"id": "a"}, {"id": "b"}]"#).contains("column 'note' is missing"));
+    assert!(read_json(&contract, "[]").is_ok(), "nothing is missing where there are no rows");
+    contract.drift.missing = crate::connector::contract::Policy::Evolve;
+    let got = read_json(&contract, r#"[{"id": "a"}]"#).unwrap();
+    assert_eq!(
+        (got.rows().as_slice(), got.totals.findings.len()),
+        (["1: a, null".to_string()].as_slice(), 1)
+    );
+    assert!(told(&contract, r#"[{"note": "a"}]"#).contains("column 'id' is missing"), "the key is required");
+}

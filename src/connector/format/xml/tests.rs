@@ -369,3 +369,19 @@ fn any_soup_gives_rows_or_an_error() {
     }
     assert!(read > 500 && rows > 1_000 && refused > 500, "{read} read, {rows} rows, {refused} refused");
 }
+
+#[test]
+fn a_document_that_has_lost_its_rows_or_a_column_is_refused() {
+    let columns = [("id", Type::Text, "@id"), ("name", Type::Text, "Name")];
+    let mut contract = xml(&columns, "/Extract/Staff/Worker", None);
+    check(&contract, "<Extract><Staff/></Extract>", &[]);
+    let renamed = "<Extract><People><Worker id='1'><Name>A</Name></Worker></People></Extract>";
+    refused(&contract, renamed, &["no element '/Extract/Staff'", "renamed"]);
+    let unnamed = "<Extract><Staff><Worker id='1'><Called>A</Called></Worker></Staff></Extract>";
+    refused(&contract, unnamed, &["column 'Name' is missing", "no row has it", "optional"]);
+    contract.columns[1].optional = true;
+    check(&contract, unnamed, &["1: 1, null"]);
+    let foreign = "<w:Extract xmlns:w='urn:other'/>";
+    let spaced = xml(&[("id", Type::Text, "@id")], "/w:Extract/w:Worker", None);
+    refused(&spaced, foreign, &["the root element is '{urn:other}Extract' and not '{urn:w}Extract'"]);
+}
