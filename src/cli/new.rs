@@ -76,8 +76,22 @@ async fn connector(project: &Path, args: ConnectorArgs) -> Result<bool> {
         write(&path, &bytes)?;
         println!("{}", path.display());
     }
-    told(&args.name, &sketch);
+    told(&args.name, &address(project, &args), &sketch);
     Ok(true)
+}
+
+/// Where a source finds what was looked at: the database, or the folder of the files, as the project
+/// sees it.
+fn address(project: &Path, args: &ConnectorArgs) -> String {
+    let first = args.from.first().map(String::as_str).unwrap_or_default();
+    if args.table.is_some() {
+        return first.into();
+    }
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let file = whole(Path::new(first));
+    let folder = file.parent().unwrap_or(&file);
+    let folder = folder.strip_prefix(whole(project)).unwrap_or(folder);
+    format!("file:{}", if folder.as_os_str().is_empty() { Path::new(".") } else { folder }.display())
 }
 
 fn slug(table: &str) -> String {
@@ -93,10 +107,10 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         .map_err(|error| Error::config("the connector cannot be written").at(path.display()).because(error))
 }
 
-fn told(name: &str, sketch: &Sketch) {
+fn told(name: &str, address: &str, sketch: &Sketch) {
     let columns = count(sketch.columns.len(), "column");
-    println!("{columns} of {} rows looked at; what is not certain is written beside it", sketch.rows);
-    let address = if sketch.files.is_some() { "file:drop" } else { "sqlite:…" };
+    let rows = count(usize::try_from(sketch.rows).unwrap_or(usize::MAX), "row");
+    println!("{columns} of {rows} looked at; what is not certain is written beside it");
     println!(
         "next: read connector.toml and correct it; replace the invented rows of the fixture; then, in {}:\n\
          \n[sources.<name>]\nforce = \"<force>\"\nsystem = \"{name}\"\naddress = \"{address}\"\n\n\

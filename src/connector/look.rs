@@ -45,7 +45,18 @@ pub async fn look(session: &mut Session, source: &Source, contract: &Contract) -
             let Some(newest) = ready.last() else {
                 let patterns = contract.file.as_ref().map(|file| file.matching.join("\" or \""));
                 let pattern = patterns.unwrap_or_default();
-                found.notes.push(format!("no file matches \"{pattern}\""));
+                let message = format!("no file matches \"{pattern}\"");
+                match contract.optional || !arriving.is_empty() {
+                    true => found.notes.push(message),
+                    false => found.wrong.push((
+                        message,
+                        Some(
+                            "see `match` of the entity and `address` of the source; an entity that a source may be \
+                             without is `optional`"
+                                .into(),
+                        ),
+                    )),
+                }
                 return Ok(found);
             };
             found.notes.push(format!("{} of {} files looked at: {}", 1, ready.len(), newest.name));

@@ -377,3 +377,22 @@ fn nobody_listens_to_the_end() {
     let totals = read_blocks(&contract, contract.file.as_ref().unwrap(), &file, "s.e", 100, &mut emit);
     assert_eq!((totals.unwrap(), heard), (None, 3));
 }
+
+#[test]
+fn a_column_of_another_type_from_row_a_million_costs_its_rows_and_no_other() {
+    let contract = contract(&[("id", Type::Int), ("amount", decimal(18, 2))]);
+    let mut text = String::from("ID,AMOUNT\n");
+    for id in 0..1_000_000 {
+        text += &format!("{id},1.50\n");
+    }
+    for id in 1_000_000..1_000_500 {
+        text += &format!("{id},late\n");
+    }
+    let got = read_bytes(&contract, text).unwrap();
+    assert_eq!(got.totals.received_rows, 1_000_500);
+    let last = got.rows().split_off(999_999);
+    assert_eq!(last[0], "1000001: 999999, 1.50");
+    assert_eq!(last.len(), 501);
+    assert!(last[1].starts_with("1000002! not_a_number amount"), "{}", last[1]);
+    assert!(last[1..].iter().all(|row| row.contains('!')));
+}

@@ -59,6 +59,9 @@ pub(super) fn column(samples: &[Sample], aligned: &Aligned) -> ColumnSketch {
     }
     let name = name(aligned);
     let guess = typed(&name, &values);
+    if guess.ty.contains("-yy\"") || guess.ty.contains("/yy\"") {
+        remarks.push("two digits of a year mean 1969 to 2068: dates of birth need four".into());
+    }
     if guess.unread > 0 {
         remarks.push(format!("{} of {} values do not fit the type", guess.unread, values.len()));
     }

@@ -3,6 +3,7 @@
 use super::{Cut, book, json, xml};
 use crate::connector::format::unpack::kind::{self, Kind};
 use crate::error::{Error, Result};
+use crate::project::count;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -94,7 +95,11 @@ fn delimited(name: String, encoding: &'static str, text: &str) -> Result<Sample>
         Some(at) if at + 1 == records.len() => {
             remarks.push(format!("{name}: the columns are named in the last line"))
         }
-        Some(at) => remarks.push(format!("{name}: {at} lines above the columns' names")),
+        Some(at) => remarks.push(format!("{name}: {} above the columns' names", count(at, "line"))),
+        None if width == 1 => {
+            return Err(Error::source("no character separates the cells of the file, and no line names columns")
+                .hint("where cells stand at fixed places, write the contract by hand: format = \"fixed\" in connectors/README.md"));
+        }
         None => remarks.push(format!("{name}: no line names the columns")),
     }
     let below = header.filter(|at| at + 1 < records.len()).map_or(0, |at| at + 1);
@@ -106,7 +111,7 @@ fn delimited(name: String, encoding: &'static str, text: &str) -> Result<Sample>
         .map(|(_, record)| record)
         .partition(|record| record.len() == width);
     if !ragged.is_empty() {
-        remarks.push(format!("{name}: {} rows have another number of cells", ragged.len()));
+        remarks.push(format!("{name}: another number of cells in {}", count(ragged.len(), "row")));
     }
     let width = rows.first().map_or(width, Vec::len);
     let header = if names.is_some() { "true" } else { "false" };
