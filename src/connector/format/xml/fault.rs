@@ -1,6 +1,8 @@
 //! What is wrong with documents.
 
+use crate::connector::contract::XmlPath;
 use crate::error::Error;
+use quick_xml::events::BytesStart;
 
 /// Text where there is no element.
 pub(super) fn outside() -> Error {
@@ -22,4 +24,25 @@ pub(super) fn malformed(error: &quick_xml::Error) -> Error {
     };
     Error::contract(format!("the document is not well-formed: {what}"))
         .hint("nothing of it was landed; ask for the file again")
+}
+
+/// A document that cannot have rows; one that has none today is sound.
+pub(super) fn nowhere(rows: &XmlPath) -> Error {
+    let around: String = rows.steps.iter().rev().skip(1).rev().map(|step| format!("/{step}")).collect();
+    Error::contract(format!("the document has no element '{around}', in which its rows should be")).hint(
+        "see `rows` of the contract, and the namespaces that it declares: an element may have been renamed",
+    )
+}
+
+/// A document whose root is not `wanted`.
+pub(super) fn another_root(found: &BytesStart<'_>, namespace: Option<String>, wanted: &str) -> Error {
+    let mut name: String = found.local_name().as_ref().chars().take(40).collect();
+    let hint = match name.eq_ignore_ascii_case("html") {
+        true => "this is a web page, perhaps of somebody who wants a password",
+        false => "see the row path of the contract, and the namespaces that it declares",
+    };
+    if let Some(namespace) = namespace {
+        name = format!("{{{namespace}}}{name}");
+    }
+    Error::contract(format!("the root element is '{name}' and not '{wanted}'")).hint(hint)
 }

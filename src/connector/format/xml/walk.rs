@@ -2,7 +2,7 @@
 
 use crate::connector::contract::{Contract, XmlLayout};
 use crate::connector::format::xml::chunk::{Chunk, is_there};
-use crate::connector::format::xml::fault::{malformed, outside};
+use crate::connector::format::xml::fault::{another_root, malformed, nowhere, outside};
 use crate::connector::format::xml::paths::{OUTSIDE, Paths, Place, Scope};
 use crate::connector::format::xml::window::Window;
 use crate::error::{Error, Result};
@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
             Event::Eof if !self.has_root => {
                 Err(Error::contract("the document has no element").hint("even without rows it has a root"))
             }
-            Event::Eof if !self.has_around => Err(self.nowhere()),
+            Event::Eof if !self.has_around => Err(nowhere(&self.layout.rows)),
             Event::Eof => Ok(Step::End),
         }
     }
@@ -180,7 +180,7 @@ impl<'a> Walk<'a> {
         if self.open.is_empty() {
             self.has_root = true;
             if found.is_none() {
-                return Err(self.another_root(element));
+                return Err(another_root(element, self.scope.namespace(element), &self.paths.root()));
             }
         }
         if let (Some((at, _)), Some(frame)) = (found, self.open.last_mut()) {
@@ -192,26 +192,6 @@ impl<'a> Walk<'a> {
         }
         self.open.push(Frame { place, next: 0, text: self.chunk.end() });
         Ok(())
-    }
-
-    /// The error about a document that cannot have rows; one that has none today is sound.
-    fn nowhere(&self) -> Error {
-        let steps = &self.layout.rows.steps;
-        let around: String = steps.iter().take(steps.len() - 1).map(|step| format!("/{step}")).collect();
-        Error::contract(format!("the document has no element '{around}', in which its rows should be"))
-            .hint("see `rows` of the contract, and the namespaces that it declares: an element may have been renamed")
-    }
-
-    fn another_root(&self, element: &BytesStart<'_>) -> Error {
-        let mut name: String = element.local_name().as_ref().chars().take(40).collect();
-        let hint = match name.eq_ignore_ascii_case("html") {
-            true => "this is a web page, perhaps of somebody who wants a password",
-            false => "see the row path of the contract, and the namespaces that it declares",
-        };
-        if let Some(namespace) = self.scope.namespace(element) {
-            name = format!("{{{namespace}}}{name}");
-        }
-        Error::contract(format!("the root element is '{name}' and not '{}'", self.paths.root())).hint(hint)
     }
 
     /// An element of which the paths speak begins.
