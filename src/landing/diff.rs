@@ -103,7 +103,10 @@ impl<'a> Differ<'a> {
         let mut outcome = Outcome::default();
         let (feed, known, waiting) = match open {
             OpenRows::Memory(known) => {
-                outcome.open_before = count_open(&known);
+                // Of what a new file finds there, nothing is its own.
+                if *covers != Covers::New {
+                    outcome.open_before = count_open(&known);
+                }
                 (Feed::Extract(extract), known, VecDeque::new())
             }
             OpenRows::Shards(shards) => {

@@ -74,7 +74,9 @@ impl Text {
     /// Appends text for about so many bytes of the file; `false` when there is no more.
     pub(super) fn read(&mut self, bytes: usize, into: &mut Vec<u8>) -> Result<bool> {
         let Some(decoder) = &mut self.decoder else {
-            into.reserve(bytes);
+            // A small file takes no more room than it needs: fresh memory is zeroed in large pages.
+            let left = usize::try_from(self.file.limit()).unwrap_or(usize::MAX);
+            into.reserve(bytes.min(left.saturating_add(1)));
             let read = (&mut self.file).take(bytes as u64).read_to_end(into).map_err(unreadable)?;
             return Ok(read == bytes);
         };
