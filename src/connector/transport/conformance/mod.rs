@@ -96,8 +96,11 @@ const THROUGH_DRIVERS: &[Case] = cases![
     database::tables_that_may_not_be_read,
     database::a_slow_table_is_given_up_on,
     database::a_dropped_extract_stops_the_query,
+    database::a_killed_connection_is_an_error,
     database::a_cut_wire_is_an_error,
     database::columns_are_locked_while_they_are_read,
+    // The last one: a driver that is given up keeps its connection, and the server the locks of it.
+    database::a_silent_server_is_given_up_on,
 ];
 
 #[tokio::test]
