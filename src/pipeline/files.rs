@@ -41,7 +41,11 @@ pub(super) async fn pull(
         refused: None,
     };
     for file in files {
-        intake.take(session, file).await?;
+        if let Err(error) = intake.take(session, file).await {
+            // What has come whole is not to wait for what does not come.
+            intake.land_waiting().await;
+            return Err(error);
+        }
     }
     intake.land_waiting().await;
     intake.refused.map_or(Ok(intake.pulled), Err)

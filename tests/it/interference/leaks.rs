@@ -454,7 +454,10 @@ async fn system_tables_tell_the_same() {
         for column in chance {
             let question = Question::text(format!("select {column} from {table}"));
             let (one, two) = (first.ask(&question).await, again.ask(&question).await);
-            assert!(one.differs(&two, false).await.is_some(), "{table}.{column} is the same in both");
+            // The sizes of compressed files differ by a few bytes, or by none.
+            let may_agree = *column == "bytes";
+            let differs = one.differs(&two, false).await.is_some();
+            assert!(differs || may_agree, "{table}.{column} is the same in both");
         }
     }
     // The record of statements, which counts nobody else's.
