@@ -74,7 +74,7 @@ fn quarantine(asked: &mut Asked, facts: &[Facts]) {
 
 fn loads(asked: &mut Asked, facts: &[Facts]) {
     let of = |f: &Facts| -> Vec<Vec<Cell>> {
-        let entities = entities(f).into_iter().filter(|(_, received)| received.rows > 0);
+        let entities = entities(f).into_iter();
         entities
             .map(|(source, received)| {
                 let (rows, bad) = (received.rows as i64, received.bad.len() as i64);
@@ -88,7 +88,7 @@ fn loads(asked: &mut Asked, facts: &[Facts]) {
         facts.iter().flat_map(|f| &f.received).map(|(name, _)| format!("'{name}'")).collect();
     let sql = format!(
         "select force, source, entity, received_rows, accepted_rows, quarantined_rows from hub.loads
-         where received_rows > 0 and source in ({}) order by force, source, entity",
+         where source in ({}) order by force, source, entity",
         sources.join(", ")
     );
     asked.hub("what was received of every entity", &sql, facts.iter().flat_map(of).collect());

@@ -4,7 +4,7 @@ use crate::demo::calendar::Style;
 use crate::demo::service::{COUNCILS, Request};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
-use crate::demo::write::{Delimited, Format, Layout, int, text};
+use crate::demo::write::{CSV, Delimited, Format, Layout, int, text};
 use crate::error::Result;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -68,14 +68,7 @@ const LAYOUTS: &[Layout] = &[
     },
 ];
 
-const FILES: Format = Format::Delimited(Delimited {
-    extension: "csv",
-    delimiter: ',',
-    newline: "\r\n",
-    header: true,
-    windows_1252: true,
-    byte_order_mark: false,
-});
+const FILES: Format = Format::Delimited(Delimited { windows_1252: true, ..CSV });
 
 /// Writes what the council at `position` sees of `requests` into `folder`.
 pub(in crate::demo) fn write(position: usize, requests: &[Request], folder: &Path) -> Result<Vec<Received>> {

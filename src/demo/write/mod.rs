@@ -94,6 +94,16 @@ struct Delimited {
     byte_order_mark: bool,
 }
 
+/// The habits that most have.
+const CSV: Delimited = Delimited {
+    extension: "csv",
+    delimiter: ',',
+    newline: "\r\n",
+    header: true,
+    windows_1252: false,
+    byte_order_mark: false,
+};
+
 /// A row that breaks its contract: the entity's first row with some cells replaced.
 #[derive(Debug)]
 struct Fault {

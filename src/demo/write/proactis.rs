@@ -4,7 +4,7 @@ use crate::demo::calendar::{self, DAY, Minute, Style};
 use crate::demo::world::{Invoice, Ledger};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
-use crate::demo::write::{Delimited, Format, Layout, int, number, text};
+use crate::demo::write::{CSV, Format, Layout, int, number, text};
 use crate::error::Result;
 use std::path::Path;
 
@@ -56,14 +56,7 @@ const LAYOUTS: &[Layout] = &[
     },
 ];
 
-const FILES: Format = Format::Delimited(Delimited {
-    extension: "csv",
-    delimiter: ',',
-    newline: "\r\n",
-    header: true,
-    windows_1252: false,
-    byte_order_mark: false,
-});
+const FILES: Format = Format::Delimited(CSV);
 
 /// How a document came and what it is made of; the last two are read off a picture.
 const WAYS: [(&str, &str); 5] =

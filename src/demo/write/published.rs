@@ -4,7 +4,7 @@ use crate::demo::calendar::{Day, Style, day};
 use crate::demo::world::{Ledger, Payment};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
-use crate::demo::write::{Delimited, Format, Layout, number, text};
+use crate::demo::write::{CSV, Delimited, Format, Layout, number, text};
 use crate::error::Result;
 use std::path::Path;
 
@@ -27,14 +27,7 @@ const LAYOUTS: &[Layout] = &[Layout {
     ],
 }];
 
-const FILES: Format = Format::Delimited(Delimited {
-    extension: "csv",
-    delimiter: ',',
-    newline: "\r\n",
-    header: true,
-    windows_1252: false,
-    byte_order_mark: true,
-});
+const FILES: Format = Format::Delimited(Delimited { byte_order_mark: true, ..CSV });
 
 /// The payments of the last quarter that had to be published: each in two lines of its own amount.
 pub(in crate::demo) fn published(ledger: &Ledger) -> impl Iterator<Item = &Payment> {

@@ -4,7 +4,7 @@ use crate::demo::calendar::{DAY, Day, Minute, Style};
 use crate::demo::world::{Account, Invoice, Ledger, Line, Payment};
 use crate::demo::write::row::Row;
 use crate::demo::write::store::{Received, Store};
-use crate::demo::write::{Column, Delimited, Format, Layout, int, number, text};
+use crate::demo::write::{CSV, Column, Format, Layout, int, number, text};
 use crate::error::Result;
 use std::path::Path;
 
@@ -114,14 +114,7 @@ const LAYOUTS: &[Layout] = &[
     },
 ];
 
-const FILES: Format = Format::Delimited(Delimited {
-    extension: "csv",
-    delimiter: ',',
-    newline: "\r\n",
-    header: true,
-    windows_1252: false,
-    byte_order_mark: false,
-});
+const FILES: Format = Format::Delimited(CSV);
 
 /// Places of [`LAYOUTS`].
 const OPEN: usize = 4;
