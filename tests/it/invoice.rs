@@ -118,7 +118,8 @@ async fn every_real_document_lands() {
     }
     let documents: Vec<_> =
         ["cii", "facturx", "peppol", "ubl"].iter().flat_map(|kind| files(&folder.join(kind))).collect();
-    let hub = pulled(&project(&documents)).await;
+    let folder = project(&documents);
+    let hub = pulled(&folder).await;
     let landed = asked(
         &hub,
         "select status, syntax, count(*) as documents, count(gross_total) as grosses, sum(line_count) as lines, \
