@@ -5,7 +5,7 @@
 //! the end, when one pass over the file answers all such questions.
 
 use crate::error::{Error, Result};
-use fastbloom::BloomFilter;
+use parquet::bloom_filter::Sbbf;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
@@ -14,8 +14,11 @@ use std::io::{BufReader, BufWriter, Read, Seek, Write};
 /// How many hashes are kept in memory: 34 MB.
 pub(super) const IN_MEMORY: usize = 500_000;
 
-/// Bits for each hash of a filter: one in a thousand is then taken for another.
+/// Bits for each hash of a filter, at least: one or two in a thousand are then taken for another.
 const BITS: usize = 15;
+
+/// The bytes of a block of a filter, by its format.
+const BLOCK_BYTES: usize = 32;
 
 /// The most bytes of all filters. Beyond some 30 million hashes they answer "perhaps" more often,
 /// which costs time and room on disk, but no memory and no row.
@@ -41,10 +44,11 @@ pub(super) struct Many {
     file: BufWriter<File>,
 }
 
-/// A filter and how many more hashes it is made for.
+/// A filter and how many more hashes it is made for. All bits of a hash are in one line of the
+/// processor's cache, which is what its speed depends on.
 #[derive(Debug)]
 struct Filter {
-    bits: BloomFilter,
+    bits: Sbbf,
     room: usize,
 }
 
@@ -114,7 +118,7 @@ impl Many {
 
     fn see(&mut self, hash: u128, value: i64) -> Result<Sighting<'_>> {
         let short = short(hash);
-        if self.filters.iter().any(|filter| filter.bits.contains_hash(short)) {
+        if self.filters.iter().any(|filter| filter.bits.check(&short)) {
             return Ok(Sighting::Perhaps);
         }
         self.insert(hash, value)?;
@@ -124,7 +128,7 @@ impl Many {
     fn insert(&mut self, hash: u128, value: i64) -> Result<()> {
         let used: usize = self.filters.iter().map(Filter::bytes).sum();
         if let Some(last) = self.filters.last_mut() {
-            last.bits.insert_hash(short(hash));
+            last.bits.insert(&short(hash));
             last.room = last.room.saturating_sub(1);
             let wanted = 2 * last.bytes();
             if last.room == 0 && used + wanted <= MOST_FILTER_BYTES {
@@ -160,13 +164,12 @@ impl Many {
 
 impl Filter {
     fn new(room: usize, most_bytes: usize) -> Self {
-        let bits = room.saturating_mul(BITS).min(8 * most_bytes);
-        // Only hashes are given to the filter: its own hasher, and so its seed, plays no part.
-        Self { bits: BloomFilter::with_num_bits(bits).seed(&0).expected_items(room), room }
+        let bytes = room.saturating_mul(BITS).div_ceil(8).min(most_bytes);
+        Self { bits: Sbbf::new_with_num_of_bytes(bytes), room }
     }
 
     fn bytes(&self) -> usize {
-        self.bits.num_bits() / 8
+        self.bits.num_blocks() * BLOCK_BYTES
     }
 }
 

@@ -178,7 +178,7 @@ impl Reader {
     }
 
     fn read_text<'a>(&mut self, text: &'a str) -> Result<Value<'a>, Reason> {
-        let trimmed = text.trim();
+        let trimmed = trimmed(text);
         if trimmed.is_empty() {
             return self.missing(trimmed);
         }
@@ -326,6 +326,15 @@ fn digits(column: &str, precision: u8, scale: i8) -> Result<Digits> {
         Ok(scale) if (1..=38).contains(&precision) && scale <= precision => Ok(Digits { precision, scale }),
         _ => Err(Error::config(format!("column '{column}' has the type decimal({precision},{scale})"))
             .hint("the precision is 1 to 38, the scale 0 to the precision")),
+    }
+}
+
+/// `text` without the blanks around it. Most cells have none, and two looks tell.
+#[inline]
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 

@@ -230,13 +230,15 @@ fn fields(tokens: &[Token], text: &[u8]) -> Option<Fields> {
 
 /// Takes `fewest` to `most` digits.
 fn number(rest: &mut &[u8], fewest: usize, most: usize) -> Option<u32> {
-    let length = rest.iter().take(most).take_while(|b| b.is_ascii_digit()).count();
-    if length < fewest {
-        return None;
+    let (mut value, mut length) = (0, 0);
+    while length < most
+        && let Some(digit) = rest.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
+    {
+        value = value * 10 + u32::from(digit);
+        length += 1;
     }
-    let (digits, after) = rest.split_at(length);
-    *rest = after;
-    Some(digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
+    *rest = &rest[length..];
+    (length >= fewest).then_some(value)
 }
 
 /// Takes an English month abbreviation in any case.

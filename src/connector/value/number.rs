@@ -23,7 +23,15 @@ pub(crate) struct Digits {
 /// Reads a decimal as an integer of units of `10^-scale`. Zeros beyond the scale are accepted;
 /// any other digit that does not fit is refused.
 pub(crate) fn decimal(text: &str, digits: Digits, form: NumberForm) -> Result<i128, Fault> {
-    let (negative, body) = sign(text.as_bytes(), form)?;
+    match short_decimal(text.as_bytes(), digits) {
+        Some(units) => Ok(i128::from(units)),
+        None => any_decimal(text.as_bytes(), digits, form),
+    }
+}
+
+/// Reads whatever is a decimal in this form.
+fn any_decimal(text: &[u8], digits: Digits, form: NumberForm) -> Result<i128, Fault> {
+    let (negative, body) = sign(text, form)?;
     let point = body.iter().position(|b| *b == b'.').unwrap_or(body.len());
     let (whole, fraction) = (&body[..point], body.get(point + 1..).unwrap_or_default());
     if whole.is_empty() && fraction.is_empty() {
@@ -84,6 +92,35 @@ pub(crate) fn render(units: i128, scale: u8) -> String {
         0 => format!("{sign}{whole}"),
         _ => format!("{sign}{whole}.{fraction}"),
     }
+}
+
+/// The usual case of a decimal: at most 18 digits, perhaps a minus, and none behind the scale.
+fn short_decimal(bytes: &[u8], digits: Digits) -> Option<i64> {
+    let (negative, body) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    if body.len() > 18 {
+        return None;
+    }
+    let (mut units, mut count, mut point) = (0i64, 0, None);
+    for byte in body {
+        match byte {
+            b'0'..=b'9' => {
+                units = units * 10 + i64::from(byte - b'0');
+                count += 1;
+            }
+            b'.' if point.is_none() => point = Some(count),
+            _ => return None,
+        }
+    }
+    let fraction = point.map_or(0, |point| count - point);
+    let padding = usize::from(digits.scale).checked_sub(fraction)?;
+    if count == 0 || count + padding > usize::from(digits.precision).min(18) {
+        return None;
+    }
+    let units = units * 10i64.pow(padding as u32);
+    Some(if negative { -units } else { units })
 }
 
 /// The usual case: at most 18 digits, perhaps a minus.
@@ -174,6 +211,36 @@ mod tests {
         check("000012345.1", Plain, 9, 4, Ok(123_451_000));
         check("99999.9999", Plain, 9, 4, Ok(999_999_999));
         check("1.50000000000000000000000000000000000000000000", Plain, 9, 4, Ok(15_000));
+    }
+
+    /// What is read the short way is what is read the long way: every text of up to six characters.
+    #[test]
+    fn the_usual_case_is_no_case_of_its_own() {
+        const LETTERS: &[u8] = b"019.-+,";
+        let shapes = [(9, 4), (3, 2), (2, 2), (5, 0), (38, 20)];
+        let mut texts = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..6 {
+            let behind = texts.len();
+            for at in from..behind {
+                let longer = LETTERS.iter().map(|letter| format!("{}{}", texts[at], char::from(*letter)));
+                texts.extend(longer.collect::<Vec<_>>());
+            }
+            from = behind;
+        }
+        let long = ["0".repeat(17), "9".repeat(18), "9".repeat(19), format!("-{}.5", "9".repeat(17))];
+        let mut short = 0;
+        for text in texts.iter().chain(&long) {
+            for (precision, scale) in shapes {
+                let digits = Digits { precision, scale };
+                for form in [Plain, Ledger] {
+                    let expect = any_decimal(text.as_bytes(), digits, form);
+                    assert_eq!(decimal(text, digits, form), expect, "{text:?} as {digits:?}, {form:?}");
+                }
+                short += u64::from(short_decimal(text.as_bytes(), digits).is_some());
+            }
+        }
+        assert!(short > 1_000, "{short} of them are read the short way");
     }
 
     #[test]
