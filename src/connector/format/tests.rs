@@ -6,6 +6,7 @@ use crate::connector::SourceFile;
 use crate::connector::contract::{Contract, Encoding, FileFormat, Header, LINE_KEY, NumberForm, Type};
 use crate::connector::testing::*;
 use crate::error::Kind;
+use std::collections::HashSet;
 
 fn people() -> Contract {
     contract(&[("id", Type::Text), ("name", Type::Text), ("fte", decimal(9, 4))])
@@ -392,9 +393,11 @@ fn a_column_of_another_type_from_row_a_million_costs_its_rows_and_no_other() {
     assert_eq!(got.totals.received_rows, 1_000_500);
     // Rows whose key may have come before are told last.
     let (mut bad, good): (Vec<_>, Vec<_>) = got.rows().into_iter().partition(|row| row.contains('!'));
-    assert_eq!(good.len(), 1_000_000);
+    assert_eq!(good.iter().collect::<HashSet<_>>().len(), 1_000_000);
     assert!(good.contains(&"1000001: 999999, 1.50".to_string()));
     bad.sort_unstable();
     assert_eq!(bad.len(), 500);
-    assert!(bad[0].starts_with("1000002! not_a_number amount"), "{}", bad[0]);
+    for (row, number) in bad.iter().zip(1_000_002..) {
+        assert!(row.starts_with(&format!("{number}! not_a_number amount")), "{row}");
+    }
 }

@@ -58,9 +58,6 @@ fn any_decimal(text: &[u8], digits: Digits, form: NumberForm) -> Result<i128, Fa
 
 /// Reads a whole number of 64 bits. A fraction of zeros is accepted, any other is not a number.
 pub(crate) fn whole(text: &str) -> Result<i64, Fault> {
-    if let Some(number) = short_whole(text.as_bytes()) {
-        return Ok(number);
-    }
     let digits = Digits { precision: 19, scale: 0 };
     match decimal(text, digits, NumberForm::Plain) {
         Ok(number) => i64::try_from(number).map_err(|_| Fault::TooManyDigits),
@@ -94,7 +91,7 @@ pub(crate) fn render(units: i128, scale: u8) -> String {
     }
 }
 
-/// The usual case of a decimal: at most 18 digits, perhaps a minus, and none behind the scale.
+/// The usual case: at most 18 digits, perhaps a minus, and none behind the scale.
 fn short_decimal(bytes: &[u8], digits: Digits) -> Option<i64> {
     let (negative, body) = match bytes {
         [b'-', rest @ ..] => (true, rest),
@@ -121,25 +118,6 @@ fn short_decimal(bytes: &[u8], digits: Digits) -> Option<i64> {
     }
     let units = units * 10i64.pow(padding as u32);
     Some(if negative { -units } else { units })
-}
-
-/// The usual case: at most 18 digits, perhaps a minus.
-fn short_whole(bytes: &[u8]) -> Option<i64> {
-    let (negative, digits) = match bytes {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, bytes),
-    };
-    if digits.is_empty() || digits.len() > 18 {
-        return None;
-    }
-    let mut number = 0i64;
-    for byte in digits {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        number = number * 10 + i64::from(byte - b'0');
-    }
-    Some(if negative { -number } else { number })
 }
 
 fn has_fraction(text: &str) -> bool {
