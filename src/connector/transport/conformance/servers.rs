@@ -118,7 +118,8 @@ fn is_root(folder: &Path) -> bool {
 /// The command, for a user that servers accept.
 pub(super) fn command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir("/").process_group(0);
+    // Two installers of MariaDB that share a temporary folder fail at each other's tables.
+    command.current_dir("/").process_group(0).env("TMPDIR", folder);
     if folder.metadata().unwrap().uid() == NOBODY {
         command.uid(NOBODY).gid(NOBODY);
     }
