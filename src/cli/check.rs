@@ -5,6 +5,7 @@ use crate::connector;
 use crate::connector::contract::FileFormat;
 use crate::error::{Error, Result, known};
 use crate::project::{self, Project, count};
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
     match project::load(project) {
         Ok(project) => {
             println!("{}", summary(&project));
+            unread(&project).for_each(|note| println!("note   {note}"));
             if let Some(scans) = scans(&project) {
                 println!("{scans}");
             }
@@ -65,6 +67,17 @@ async fn compared(project: &Project, name: &str) -> Result<bool> {
         0 => Ok(true),
         wrong => Err(Error::config(format!("{} from the contracts", count(wrong, "difference"))).at(name)),
     }
+}
+
+/// The project's own mappings whose rows no model reads: mostly a slip of the pen in the file's name.
+fn unread(project: &Project) -> impl Iterator<Item = String> + '_ {
+    let read: BTreeSet<&str> =
+        project.models.iter().flat_map(|model| &model.reads).map(String::as_str).collect();
+    let own = project.staging.iter().filter(|mapping| !mapping.file.starts_with(project::BUILT_IN));
+    own.filter(move |mapping| !read.contains(mapping.table().as_str())).map(|mapping| {
+        let table = mapping.table();
+        format!("{}: no model reads {table}; `muster docs` lists what models read", mapping.file)
+    })
 }
 
 /// Whether this machine reads the scanned pages that a source may hold.

@@ -37,12 +37,23 @@ pub(super) async fn run(project: &Path, args: Args) -> Result<bool> {
     println!("{}: {} ok, {failed} failed", count(chosen.len(), "test"), chosen.len() - failed);
     if args.patterns.is_empty() {
         let untested: Vec<&str> = suites.iter().flat_map(Suite::untested).collect();
-        let have = if untested.len() == 1 { "has" } else { "have" };
-        if !untested.is_empty() {
-            println!("{} {have} no test: {}", count(untested.len(), "model"), untested.join(", "));
+        lacking("model", "test", &untested);
+        let mut bare = Vec::new();
+        for suite in &suites {
+            bare.extend(suite.without_fixture().await?);
         }
+        lacking("entity", "fixture", &bare);
     }
     Ok(failed == 0)
+}
+
+/// Tells which of the `things` have no `what`.
+fn lacking<S: AsRef<str>>(thing: &str, what: &str, things: &[S]) {
+    let have = if things.len() == 1 { "has" } else { "have" };
+    let names: Vec<&str> = things.iter().map(AsRef::as_ref).collect();
+    if !names.is_empty() {
+        println!("{} {have} no {what}: {}", count(names.len(), thing), names.join(", "));
+    }
 }
 
 /// The tests that one of `patterns` names, or all of them without any; a pattern that names none

@@ -17,27 +17,11 @@ use std::time::Duration;
 /// When fixtures arrive.
 const ARRIVAL: &str = "2026-01-01T00:00:00Z";
 
-/// The good rows of the fixtures of one entity: of the file that is named after it, or else of the
-/// files that its layout matches; none if there is no such file.
+/// The good rows of an entity's fixtures; none if it has no fixture.
 pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let matching = contract.file.as_ref().map(|layout| layout.matching.clone());
-    let source = Source {
-        name: "fixtures".into(),
-        force: "test".into(),
-        system: contract.system.clone(),
-        address: Address::Folder(folder.to_path_buf()),
-        access: Access::default(),
-    };
-    let mut contract = Contract { file: Some(layout(folder, contract)), ..contract.clone() };
+    let source = source(folder, contract);
+    let (contract, ready) = found(&source, folder, contract).await?;
     let schema = Arc::new(raw_columns(&contract));
-    let mut ready = offered(&source, &contract).await?;
-    // Documents that several entities read have the names that their own patterns match.
-    if ready.is_empty()
-        && let (Some(layout), Some(own)) = (&mut contract.file, matching)
-    {
-        layout.matching = own;
-        ready = offered(&source, &contract).await?;
-    }
     let mut rows = Vec::new();
     for Listed { name, .. } in ready {
         let path = folder.join(&name);
@@ -48,6 +32,38 @@ pub(super) async fn rows(folder: &Path, contract: &Contract) -> Result<(SchemaRe
         }
     }
     Ok((schema, rows))
+}
+
+/// Whether an entity has a fixture in the folder.
+pub(super) async fn has(folder: &Path, contract: &Contract) -> Result<bool> {
+    let source = source(folder, contract);
+    Ok(!found(&source, folder, contract).await?.1.is_empty())
+}
+
+fn source(folder: &Path, contract: &Contract) -> Source {
+    Source {
+        name: "fixtures".into(),
+        force: "test".into(),
+        system: contract.system.clone(),
+        address: Address::Folder(folder.to_path_buf()),
+        access: Access::default(),
+    }
+}
+
+/// The fixtures of one entity, and the contract by which they are read: the file that is named
+/// after it, or else the files that its layout matches.
+async fn found(source: &Source, folder: &Path, contract: &Contract) -> Result<(Contract, Vec<Listed>)> {
+    let matching = contract.file.as_ref().map(|layout| layout.matching.clone());
+    let mut contract = Contract { file: Some(layout(folder, contract)), ..contract.clone() };
+    let mut ready = offered(source, &contract).await?;
+    // Documents that several entities read have the names that their own patterns match.
+    if ready.is_empty()
+        && let (Some(layout), Some(own)) = (&mut contract.file, matching)
+    {
+        layout.matching = own;
+        ready = offered(source, &contract).await?;
+    }
+    Ok((contract, ready))
 }
 
 async fn offered(source: &Source, contract: &Contract) -> Result<Vec<Listed>> {

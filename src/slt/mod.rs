@@ -66,6 +66,26 @@ impl Suite {
         own.filter(bare).map(|model| model.file.as_str())
     }
 
+    /// The entities of the folder's connectors that have no fixture, `connectors/<system>: <entity>`:
+    /// the tests of their mappings see no row of them.
+    pub async fn without_fixture(&self) -> Result<Vec<String>> {
+        let mut bare = Vec::new();
+        for (name, system) in &self.project.systems {
+            let connector = format!("connectors/{name}");
+            let folder = self.project.dir.join(&connector);
+            if !folder.join("connector.toml").is_file() {
+                continue;
+            }
+            let folder = folder.join("fixtures");
+            for contract in system.entities.values() {
+                if !folder.is_dir() || !fixtures::has(&folder, contract).await? {
+                    bare.push(format!("{connector}: {}", contract.entity));
+                }
+            }
+        }
+        Ok(bare)
+    }
+
     /// Runs a test to its end or to what fails first: the error has the line, and what was
     /// expected and found.
     pub async fn run(&self, test: &str) -> Result<()> {

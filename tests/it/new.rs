@@ -280,3 +280,54 @@ async fn a_table_gets_a_contract_and_its_drift_is_told() {
     assert!(told.contains("missing_column grade: 'GRADE' is missing"), "{told}");
     assert!(told.contains("note   new_column: 1 not in the contract: 'TEAM'"), "{told}");
 }
+
+#[test]
+fn docs_show_what_a_mapping_may_feed() {
+    let newcomer = Newcomer::new();
+    let all = newcomer.well(&["docs"]);
+    let line = |table: &str| all.lines().find(|line| line.starts_with(&format!("{table} "))).unwrap();
+    assert!(line("staging.absence").ends_with("from itrent, sap_hcm"), "{all}");
+    assert!(line("conformed.absence").len() > "conformed.absence  ".len(), "{all}");
+
+    let absence = newcomer.well(&["docs", "staging.absence"]);
+    for expected in [
+        "staging.absence  (the union of 2 mappings)\n",
+        "read by: conformed.absence\n",
+        "  built-in/connectors/itrent/staging/absence.sql  ",
+        "\n  absence_id\n    from itrent: raw.absence.absence_id (copied)\n",
+    ] {
+        assert!(absence.contains(expected), "{expected}\n{absence}");
+    }
+    // A mapping of one's own stands beside the built-in ones; one that nobody reads is told.
+    newcomer.write("connectors/lists/connector.toml", LISTS);
+    newcomer.write("connectors/lists/fixtures/code.csv", "code\nA\n");
+    newcomer.write(
+        "connectors/lists/staging/lost_code.sql",
+        "/*\nOne row per code.\ngrain: code\n*/\nselect code, 'GBP' as currency from raw.code\n",
+    );
+    let lost = newcomer.well(&["docs", "staging.lost_code"]);
+    assert!(lost.contains("read by: no model"), "{lost}");
+    let checked = newcomer.well(&["check"]);
+    let note = "note   connectors/lists/staging/lost_code.sql: no model reads staging.lost_code;";
+    assert_eq!(checked.matches("note ").count(), 1, "{checked}");
+    assert!(checked.contains(note), "{checked}");
+    let (unknown, succeeded) = newcomer.muster(&["docs", "staging.paymnt"]);
+    assert!(!succeeded && unknown.contains("no mapping feeds \"staging.paymnt\""), "{unknown}");
+    assert!(unknown.contains("did you mean \"staging.payment\"?"), "{unknown}");
+}
+
+/// A connector with one list.
+const LISTS: &str = r#"
+system = "lists"
+vendor = "Lists"
+
+[entities.code]
+key = ["code"]
+
+[entities.code.file]
+match = "code*.csv"
+format = "csv"
+
+[entities.code.columns]
+code = { type = "text", required = true }
+"#;

@@ -25,6 +25,14 @@ mode = "diff"
 reg      = { type = "text", required = true }
 bought   = { type = "date", format = "dd/MM/yyyy", required = true }
 odometer = { type = "int" }
+
+[entities.garage]
+table = "GARAGE"
+key = ["garage"]
+mode = "diff"
+
+[entities.garage.columns]
+garage = { type = "text", required = true }
 "#,
         ),
         // The last row breaks its contract: it is not in raw.
@@ -98,6 +106,7 @@ fn every_test_runs_and_every_failure_has_its_line() {
                 [SQL] build marts.fleet
         3 tests: 1 ok, 2 failed
         1 model has no test: sql/marts/mileage.sql
+        1 entity has no fixture: connectors/fleetwise: garage
     "#]].assert_eq(&said);
     assert_eq!(code, 1);
 }
