@@ -114,7 +114,7 @@ impl Error {
         self
     }
 
-    /// Keeps the error that caused this one; only `main` prints the chain.
+    /// Keeps the error that caused this one; see [`Error::causes`].
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(cause.into());
         self
@@ -128,6 +128,20 @@ impl Error {
     /// The place, if one was given.
     pub fn place(&self) -> Option<&str> {
         self.at.as_deref()
+    }
+
+    /// What caused it, the nearest cause first; a cause that its effect has quoted is left out.
+    pub fn causes(&self) -> Vec<String> {
+        let mut told = vec![self.to_string()];
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            let words = inner.to_string();
+            if !told.iter().any(|effect| effect.ends_with(&words)) {
+                told.push(words);
+            }
+            cause = inner.source();
+        }
+        told.split_off(1)
     }
 
     /// The advice, if some was given.

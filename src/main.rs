@@ -3,6 +3,7 @@
 use clap::Parser;
 use muster::cli::{self, Cli};
 use muster::error::Error;
+use muster::telemetry::Shown;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -10,10 +11,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    muster::telemetry::init();
+    let cli = Cli::parse();
+    muster::telemetry::init(if cli.serves() { Shown::InTheLog } else { Shown::ByTheCommand });
     // Failpoints named in FAILPOINTS; in a build that has none, nothing.
     let _failpoints = fail::FailScenario::setup();
-    match Box::pin(cli::run(Cli::parse())).await {
+    match Box::pin(cli::run(cli)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -27,10 +29,8 @@ async fn main() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
 fn print(error: &Error) {
     eprintln!("error: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        eprintln!("  because: {inner}");
-        cause = inner.source();
+    for cause in error.causes() {
+        eprintln!("  because: {cause}");
     }
     if let Some(hint) = error.advice() {
         eprintln!("  hint: {hint}");

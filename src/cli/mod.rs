@@ -90,6 +90,13 @@ enum Command {
     Token(token::Args),
 }
 
+impl Cli {
+    /// Whether the command works on its own until it is stopped, with nobody before it.
+    pub fn serves(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+}
+
 /// Runs the command; `Ok(false)` is a failure that has already been reported.
 pub async fn run(cli: Cli) -> Result<bool> {
     let project = cli.project;

@@ -106,9 +106,12 @@ fn line(event: &Event) -> String {
             let notes: String = notes.iter().map(|note| format!("\n         {note}")).collect();
             format!("pulled   {name}: {rows} rows, {what}{quarantined}{notes}")
         }
-        Event::SourceFailed { name, why, hint } => {
-            let hint = hint.as_ref().map(|hint| format!("\n         {hint}")).unwrap_or_default();
-            format!("failed   {name}: {why}{hint}")
+        Event::SourceFailed { name, why, causes, hint } => {
+            let causes: String = causes.iter().map(|cause| format!("\n         because: {cause}")).collect();
+            let hint = hint.as_ref().map(|hint| format!("\n         hint: {hint}")).unwrap_or_default();
+            // The reason may begin with the place, which is the name.
+            let why = why.strip_prefix(&format!("{name}: ")).unwrap_or(why);
+            format!("failed   {name}: {why}{causes}{hint}")
         }
         Event::Built { force, rows, warnings } => {
             let whose = force.as_deref().unwrap_or("the hub's tables");

@@ -231,7 +231,7 @@ impl<'a> Building<'a> {
                 (Some(built), blocked)
             }
             Err(error) => {
-                tracing::warn!(force, %error, cause = ?std::error::Error::source(&error), "build failed");
+                tracing::warn!(force, %error, causes = ?error.causes(), "build failed");
                 (None, Some(Refused { why: error.to_string(), by_check: false }))
             }
         };

@@ -43,10 +43,12 @@ pub enum Event {
     },
     /// A source could not be read; its last good data is kept.
     SourceFailed {
-        /// `source.entity`.
+        /// `source.entity`; the source alone if there is no connection to it.
         name: String,
         /// Why.
         why: String,
+        /// What caused it, the nearest cause first.
+        causes: Vec<String>,
         /// What to do next.
         hint: Option<String>,
     },

@@ -3,8 +3,8 @@
 use super::Event;
 use super::entity::{self, Pulled};
 use super::limits::Limits;
-use crate::connector;
 use crate::connector::contract::Contract;
+use crate::connector::{self, Session};
 use crate::error::{Error, Kind, Result};
 use crate::hub::Hub;
 use crate::landing;
@@ -138,8 +138,21 @@ impl Pull<'_> {
         let mut failure = None;
         while !waiting.is_empty() {
             let wait = waits.next();
+            let started_at = Utc::now();
+            let mut session = match (connector::open(source).await, wait) {
+                (Ok(session), _) => session,
+                (Err(error), Some(wait)) if error.kind() == Kind::Source => {
+                    tracing::info!(source = source.name, %error, "trying again");
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
+                (Err(error), _) => {
+                    let why = self.failed(source, &source.name, &waiting, started_at, &error).await?;
+                    return Ok(failure.or(Some(why)));
+                }
+            };
             let mut again = Vec::new();
-            for (contract, started_at, pulled) in self.attempt(source, &waiting).await {
+            for (contract, started_at, pulled) in self.attempt(source, &waiting, &mut session).await {
                 match pulled {
                     // A broken extract or contract does not mend itself within seconds.
                     // A queue has forgotten what it may have sent.
@@ -161,30 +174,18 @@ impl Pull<'_> {
         Ok(failure)
     }
 
-    /// Opens the source once and pulls `contracts` through it, so that they show one moment.
+    /// Pulls `contracts` through one session, so that they show one moment.
     async fn attempt<'c>(
         &self,
         source: &Source,
         contracts: &[&'c Contract],
+        session: &mut Session,
     ) -> Vec<(&'c Contract, DateTime<Utc>, Result<Pulled>)> {
         let mut outcomes = Vec::with_capacity(contracts.len());
-        let started_at = Utc::now();
-        match connector::open(source).await {
-            Ok(mut session) => {
-                for contract in contracts {
-                    let started_at = Utc::now();
-                    let pulled =
-                        self.limits.step(Box::pin(entity::pull(self, source, contract, &mut session))).await;
-                    outcomes.push((*contract, started_at, pulled));
-                }
-            }
-            Err(error) => {
-                let (kind, why) = (error.kind(), error.to_string());
-                tracing::warn!(source = source.name, cause = ?std::error::Error::source(&error), "not opened");
-                let failed =
-                    |contract: &&'c Contract| (*contract, started_at, Err(Error::new(kind, why.clone())));
-                outcomes.extend(contracts.iter().map(failed));
-            }
+        for contract in contracts {
+            let started_at = Utc::now();
+            let pulled = self.limits.step(Box::pin(entity::pull(self, source, contract, session))).await;
+            outcomes.push((*contract, started_at, pulled));
         }
         outcomes
     }
@@ -198,43 +199,57 @@ impl Pull<'_> {
         pulled: Result<Pulled>,
     ) -> Result<Option<String>> {
         let name = format!("{}.{}", source.name, contract.entity);
-        let mut step = Step {
-            force: Some(source.force.clone()),
-            kind: "pull",
-            name: name.clone(),
-            started_at,
-            finished_at: Utc::now(),
-            outcome: "succeeded",
-            rows: None,
-            bytes: None,
-            message: None,
-        };
-        let mut failure = None;
-        match pulled {
-            Ok(Pulled { rows, quarantined, landed, notes, .. }) => {
-                step.rows = Some(rows);
-                metrics::landed(if landed { rows } else { 0 }, quarantined);
-                step.outcome = if landed { "succeeded" } else { "unchanged" };
-                step.message = (!notes.is_empty()).then(|| notes.join("; "));
-                (self.report)(Event::Pulled { name, rows, quarantined, landed, notes });
-            }
+        let Pulled { rows, quarantined, landed, notes, .. } = match pulled {
+            Ok(pulled) => pulled,
             Err(error) => {
-                let why = error.to_string();
-                step.outcome = "failed";
-                step.message = Some(why.clone());
-                tracing::warn!(
-                    force = source.force,
-                    source = source.name,
-                    %error,
-                    cause = ?std::error::Error::source(&error),
-                    "pull failed"
-                );
-                let hint = error.advice().map(str::to_string);
-                (self.report)(Event::SourceFailed { name, why: why.clone(), hint });
-                failure = Some(why);
+                return self.failed(source, &name, &[contract], started_at, &error).await.map(Some);
             }
-        }
+        };
+        metrics::landed(if landed { rows } else { 0 }, quarantined);
+        let step = Step {
+            rows: Some(rows),
+            outcome: if landed { "succeeded" } else { "unchanged" },
+            message: (!notes.is_empty()).then(|| notes.join("; ")),
+            ..step(source, contract, started_at)
+        };
+        (self.report)(Event::Pulled { name, rows, quarantined, landed, notes });
         self.hub.state.record_step(self.run, &step).await?;
-        Ok(failure)
+        Ok(None)
+    }
+
+    /// Records that `contracts`, which are `name` to people, could not be pulled; returns why.
+    async fn failed(
+        &self,
+        source: &Source,
+        name: &str,
+        contracts: &[&Contract],
+        started_at: DateTime<Utc>,
+        error: &Error,
+    ) -> Result<String> {
+        let (why, causes) = (error.to_string(), error.causes());
+        tracing::warn!(force = source.force, source = source.name, %error, ?causes, "pull failed");
+        let hint = error.advice().map(str::to_string);
+        (self.report)(Event::SourceFailed { name: name.to_string(), why: why.clone(), causes, hint });
+        for contract in contracts {
+            let message = Some(why.clone());
+            let step = Step { outcome: "failed", message, ..step(source, contract, started_at) };
+            self.hub.state.record_step(self.run, &step).await?;
+        }
+        Ok(why)
+    }
+}
+
+/// The pull of an entity that ends now, before anything else is known of it.
+fn step(source: &Source, contract: &Contract, started_at: DateTime<Utc>) -> Step {
+    Step {
+        force: Some(source.force.clone()),
+        kind: "pull",
+        name: format!("{}.{}", source.name, contract.entity),
+        started_at,
+        finished_at: Utc::now(),
+        outcome: "succeeded",
+        rows: None,
+        bytes: None,
+        message: None,
     }
 }

@@ -138,16 +138,7 @@ fn records(text: &str, test: &str) -> Result<Vec<Record<DefaultColumnType>>> {
 
 /// An error with its causes and advice as one text, for where nothing else of it is kept.
 fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        // Some errors repeat their cause word for word.
-        let words = inner.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(&format!(": {words}"));
-        }
-        cause = inner.source();
-    }
+    let text = [vec![error.to_string()], error.causes()].concat().join(": ");
     match error.advice() {
         Some(hint) => format!("{text} ({hint})"),
         None => text,

@@ -2,6 +2,7 @@
 
 use muster::hub::Hub;
 use muster::serve::password as hashing;
+use muster::telemetry::Shown;
 use muster::{pipeline, project, serve};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::fs;
@@ -74,7 +75,7 @@ pub fn serve_after<T, F: Future<Output = T>>(
     prepare: impl FnOnce(PathBuf) -> F + Send + 'static,
 ) -> SocketAddr {
     static TELEMETRY: Once = Once::new();
-    TELEMETRY.call_once(muster::telemetry::init);
+    TELEMETRY.call_once(|| muster::telemetry::init(Shown::InTheLog));
     let folder = folder.to_path_buf();
     let (started, address) = mpsc::channel();
     std::thread::spawn(move || {

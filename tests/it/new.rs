@@ -1,5 +1,6 @@
 //! A newcomer's way: a first contract from real data, a look at the source, a pull.
 
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -250,7 +251,6 @@ fn a_workbook_gets_a_contract() {
 
 #[tokio::test]
 async fn a_table_gets_a_contract_and_its_drift_is_told() {
-    use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
     let newcomer = Newcomer::new();
     let path = newcomer.0.path().join("hr.db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
@@ -331,3 +331,25 @@ format = "csv"
 [entities.code.columns]
 code = { type = "text", required = true }
 "#;
+
+#[tokio::test]
+async fn a_source_that_cannot_be_opened_is_told_once_with_its_cause() {
+    let newcomer = Newcomer::new();
+    newcomer.with_source("itrent", "file:drop/itrent");
+    let (told, succeeded) = newcomer.muster(&["pull"]);
+    assert!(!succeeded);
+    let folder = newcomer.0.path().join("drop/itrent");
+    let expected = format!(
+        "0 sources pulled, 1 failed\nfailed   first: the folder could not be read\n         \
+         because: No such file or directory (os error 2)\n         \
+         hint: see whether '{}' exists and can be read\n",
+        folder.display()
+    );
+    assert_eq!(told, expected);
+    // Whoever asks later sees it of every entity.
+    let options = SqliteConnectOptions::new().filename(newcomer.0.path().join("state.db"));
+    let mut state = SqliteConnection::connect_with(&options).await.unwrap();
+    let failed = "select count(*) from steps where outcome = 'failed' and name like 'first.%'";
+    let failed: i64 = sqlx::query_scalar(failed).fetch_one(&mut state).await.unwrap();
+    assert_eq!(failed, 8);
+}
