@@ -38,9 +38,9 @@ use std::thread::available_parallelism;
 /// Takes a batch; says whether anybody still listens.
 pub(crate) type Emit<'a> = &'a mut dyn FnMut(RecordBatch) -> bool;
 
-/// The bytes of a block, unless a single record is longer: some 30,000 rows, so that what a block
+/// The bytes of a block, unless a single record is longer: some 15,000 rows, so that what a block
 /// and a batch cost by themselves does not count.
-const BLOCK_BYTES: usize = 4 << 20;
+const BLOCK_BYTES: usize = 2 << 20;
 
 /// How many threads read blocks. Whoever writes the batches needs about as much time as one.
 const MOST_READERS: usize = 2;
